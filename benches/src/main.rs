@@ -1,0 +1,2 @@
+//! Yardstick.
+fn main() {}
