@@ -1,1 +1,231 @@
-//! Placeholder.
+//! The macros of [`sward`](https://docs.rs/sward): `go!`, `#[sward::main]` and `#[sward::test]`.
+//!
+//! Use them through `sward`, which exports them under these names: what they expand to refers to `::sward`.
+//!
+//! This file has the entry points and their documentation. They parse their input and call `sward`; which runtime
+//! there is and how it behaves is decided there and not here.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod entry;
+mod function;
+mod go;
+mod options;
+
+use proc_macro::TokenStream;
+
+/// Runs an expression, a block or a closure in a new greenlet and gives its `JoinHandle`.
+///
+/// This is [`std::thread::spawn`] for greenlets, with less to write around what runs. The value of the macro is the
+/// `sward::JoinHandle<T>` of the new greenlet, where `T` is the type of what runs. The handle may be dropped: that
+/// detaches the greenlet, which goes on running.
+///
+/// | written | runs in the new greenlet |
+/// |---|---|
+/// | `go!(f(x, y))`, any expression | the expression, with `f`'s arguments |
+/// | `go!({ ... })` | the block |
+/// | <code>go!(move \|\| ...)</code>, <code>go!(\|\| ...)</code> | the body of the closure, which has no parameters |
+/// | `go!(f)`, a name or a path | a call of `f`, a function or a variable that holds a closure |
+///
+/// Every variable of the caller that appears in it is moved into the greenlet, with or without the word `move`; to
+/// use it on both sides, clone it first. All that is moved in, and the result, must be `Send` and `'static`. As
+/// the whole expression runs in the greenlet, so do the arguments of a call: in `go!(f(g(x)))`, `g` is called there
+/// too.
+///
+/// `return` and `?` leave the greenlet with a value for `join`, as they leave a closure, and `break` cannot reach a
+/// loop outside. Several statements need a block. As a statement the macro needs a semicolon, also when it is
+/// written with braces, `go! { f(x) };`. `async` closures and blocks are refused: a greenlet would end
+/// without having polled them.
+///
+/// # Options
+///
+/// They stand first, separated by commas, in any order, each at most once, and a `;` ends them:
+/// `go!(name = "conn", stack_size = 64 * 1024; f(x))`. They are evaluated by the caller, in the order written,
+/// before the greenlet is made.
+///
+/// | option | value | default |
+/// |---|---|---|
+/// | `name` | `impl Into<String>`: the name of the greenlet, for messages and dumps | none |
+/// | `stack_size` | `usize`, in bytes: the least size of its stack, rounded up to the next size that the runtime has | that of the runtime |
+///
+/// # Errors
+///
+/// There is none to handle. To have an `std::io::Result` where this macro panics, use `sward::Builder`.
+///
+/// # Panics
+///
+/// If the greenlet cannot be made, as [`std::thread::spawn`] does: when there is no default runtime yet and it cannot
+/// be started, when `stack_size` is above the largest that the runtime has, or when `name` cannot be used as a name.
+///
+/// A panic in the greenlet does not come here: `join` gives it as an error.
+///
+/// # Examples
+///
+/// ```
+/// use sward::go;
+///
+/// fn sum(numbers: &[u32]) -> u32 {
+///     numbers.iter().sum()
+/// }
+///
+/// let numbers = vec![1, 2, 3];
+/// let of_a_call = go!(sum(&numbers));
+/// let of_a_block = go!({
+///     let more = [4, 5];
+///     sum(&more)
+/// });
+/// assert_eq!(of_a_call.join().unwrap() + of_a_block.join().unwrap(), 15);
+/// ```
+///
+/// Closures, functions and options:
+///
+/// ```
+/// use sward::go;
+///
+/// fn answer() -> u32 {
+///     42
+/// }
+///
+/// assert_eq!(go!(answer).join().unwrap(), 42);
+/// assert_eq!(go!(|| answer() + 1).join().unwrap(), 43);
+///
+/// for id in 0..3 {
+///     let handle = go!(name = format!("conn {id}"), stack_size = 64 * 1024; answer() + id);
+///     assert_eq!(handle.greenlet().name(), Some(&*format!("conn {id}")));
+///     assert_eq!(handle.join().unwrap(), 42 + id);
+/// }
+/// ```
+///
+/// What is moved is gone from the caller; what is not `Send` cannot be moved:
+///
+/// ```compile_fail,E0277
+/// let counter = std::rc::Rc::new(1);
+/// sward::go!(println!("{counter}"));
+/// ```
+#[proc_macro]
+pub fn go(input: TokenStream) -> TokenStream {
+    go::expand(input.into()).into()
+}
+
+/// Runs the body of `main` in a greenlet.
+///
+/// The attribute starts a runtime, runs the body of the function as its first greenlet and ends the process with what
+/// the body returned. The thread that the process began with waits meanwhile.
+///
+/// The function must be called `main`. It may return whatever `main` may return without the attribute: nothing,
+/// [`ExitCode`](std::process::ExitCode), `!`, `Result<(), E>` with any `E: Debug`, which need not be `Send`; in
+/// short, any [`Termination`](std::process::Termination). It keeps its visibility and its other attributes. It cannot be
+/// `async`, `const`, `unsafe`, `extern` or generic and cannot have parameters.
+///
+/// As with threads, the process ends when `main` does: greenlets that still run then are not waited for. `join` those
+/// that must finish.
+///
+/// # Arguments
+///
+/// Each may be given once, in any order. One that is not given is read from the environment variable, and without
+/// that has the default:
+///
+/// | argument | value | variable | default |
+/// |---|---|---|---|
+/// | `workers` | `usize`, at least 1: the OS threads that run greenlets | `SWARD_WORKERS` | one for each CPU |
+/// | `homes` | `"moving"`: an idle worker may take over a greenlet that has started; `"fixed"`: only fresh ones | `SWARD_HOMES` | `"moving"` where the system allows it |
+/// | `stack_size` | `usize`, in bytes: the least stack of a greenlet that does not ask for its own, the body of `main` included | `SWARD_STACK_SIZE` | 256 KiB |
+///
+/// `workers` and `stack_size` may be any expression; `homes` is one of the two literals.
+///
+/// # Errors
+///
+/// If the body returns `Err`, it is printed to the standard error as without the attribute, and the exit code is 1.
+///
+/// # Panics
+///
+/// When the runtime cannot be started: a value out of range, here or in the environment, or no memory or threads to be
+/// had. The message says which. A panic of the body ends the process as without the attribute, with exit code 101.
+///
+/// # Examples
+///
+/// ```
+/// use std::error::Error;
+///
+/// #[sward::main]
+/// fn main() -> Result<(), Box<dyn Error>> {
+///     let handle = sward::go!("7".parse::<u32>());
+///     assert_eq!(handle.join()??, 7);
+///     Ok(())
+/// }
+/// ```
+///
+/// With arguments:
+///
+/// ```
+/// #[sward::main(workers = 2, homes = "fixed", stack_size = 128 * 1024)]
+/// fn main() {
+///     let handles: Vec<_> = (0..100).map(|n| sward::go!(n * 2)).collect();
+///     let sum: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
+///     assert_eq!(sum, 9900);
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    entry::expand(function::Kind::Main, arguments.into(), item.into()).into()
+}
+
+/// Makes a function a unit test whose body runs in a greenlet.
+///
+/// It takes the place of `#[test]`, which it adds by itself. The function may have any name and returns what a test may
+/// return: nothing, or any [`Termination`](std::process::Termination), for instance a `Result`. It keeps its other
+/// attributes: `#[ignore]`, `#[should_panic]` (on functions that return nothing, as without greenlets) and the rest. It
+/// cannot be `async`, `const`, `unsafe`, `extern` or generic and cannot have parameters.
+///
+/// Each test has a runtime of its own, so tests do not disturb each other, and one may ask for what another must not
+/// have.
+///
+/// # Arguments
+///
+/// The same as those of `#[sward::main]`, with the same defaults: `workers` (`usize`, at least 1), `homes`
+/// (`"moving"` or `"fixed"`), `stack_size` (`usize`, in bytes).
+///
+/// # Errors
+///
+/// If the body returns `Err`, the test fails and the error is printed.
+///
+/// # Panics
+///
+/// If the body panics, or the runtime cannot be started; in both cases the test fails, or passes if it is
+/// `#[should_panic]`.
+///
+/// # Examples
+///
+/// ```
+/// #[sward::test]
+/// fn handles_give_results() {
+///     assert_eq!(sward::go!(1 + 1).join().unwrap(), 2);
+/// }
+///
+/// #[sward::test(workers = 1)]
+/// fn one_worker_is_enough() -> Result<(), std::num::ParseIntError> {
+///     let handle = sward::go!("7".parse::<u32>());
+///     assert_eq!(handle.join().unwrap()?, 7);
+///     Ok(())
+/// }
+///
+/// #[sward::test(homes = "fixed")]
+/// #[should_panic(expected = "out of luck")]
+/// fn panics_arrive() {
+///     panic!("out of luck");
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    entry::expand(function::Kind::Test, arguments.into(), item.into()).into()
+}
+
+/// Asserts that both are the same code, however it is spaced.
+#[cfg(test)]
+#[track_caller]
+fn same(left: impl ToString, right: impl ToString) {
+    let packed = |code: &str| code.split_whitespace().collect::<String>();
+    let [left, right] = [left.to_string(), right.to_string()];
+    assert_eq!(packed(&left), packed(&right), "{left}\n!=\n{right}");
+}

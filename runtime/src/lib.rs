@@ -1,1 +1,89 @@
-//! sward
+//! sward: green threads for Rust.
+//!
+//! A *greenlet* is a thread that costs kilobytes instead of megabytes. sward runs a million of them on a handful of
+//! worker threads, and the code inside is ordinary blocking Rust: no `async`, no `.await`.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use sward::net::{TcpListener, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! sward::go!({
+//!     for stream in listener.incoming() {
+//!         let mut stream = stream.unwrap();
+//!         sward::go!({
+//!             let mut buffer = [0; 1024];
+//!             while let Ok(n @ 1..) = stream.read(&mut buffer) {
+//!                 stream.write_all(&buffer[..n]).unwrap();
+//!             }
+//!         });
+//!     }
+//! });
+//! let mut client = TcpStream::connect(address)?;
+//! client.write_all(b"hello")?;
+//! let mut answer = [0; 5];
+//! client.read_exact(&mut answer)?;
+//! assert_eq!(&answer, b"hello");
+//! # Ok(()) }
+//! ```
+//!
+//! # What it is like
+//!
+//! A greenlet behaves as a thread. [`spawn`], [`JoinHandle`], [`park`], [`sleep`] and [`net`] have the names and the
+//! behaviour of their counterparts in [`std`]; each item says where it differs. Everything that blocks here parks the
+//! greenlet, not its worker; called on a plain thread it blocks that thread.
+//!
+//! # Homes
+//!
+//! A greenlet keeps one thread identity all its life, its *home*: its thread-locals, its
+//! [`std::thread::current()`], its `errno`, its panic count. With [moving homes](Homes::Moving) that identity moves between
+//! workers together with the greenlet, so greenlets that have started are balanced over the workers like fresh ones, and
+//! code that holds a reference to a thread-local, in whatever crate, stays right. With [fixed homes](Homes::Fixed) the
+//! home is the worker's own thread, and a started greenlet stays there. Above a limit several greenlets share a home: they
+//! never run at the same time, and see each other's thread-locals, as code that runs one after the other on one thread
+//! does.
+//!
+//! What belongs to the worker and not to the greenlet: the kernel's thread id (`gettid`), the signal mask, affinity and
+//! priority. Mutexes of the C library with priority inheritance or robustness must not be held across a suspension.
+//! `pthread_getattr_np` tells the stack of the home, not the greenlet's.
+//!
+//! # The default runtime
+//!
+//! The first `spawn` (or [`main`]) starts it. The environment can set: `SWARD_WORKERS` (1 to 4,096; by default the
+//! processors available), `SWARD_HOMES` (`moving` or `fixed`), `SWARD_STACK_SIZE` (bytes, rounded up to a power of two
+//! from 16 KiB to 1 GiB; by default 256 KiB) and `SWARD_CONTEXT` (`boost`). A wrong value is an error that says which
+//! values are right. Attributes of [`main`] come first. [`Runtime::builder`] makes others, which the environment does not
+//! touch.
+
+mod base;
+mod context;
+mod greenlet;
+mod home;
+mod io;
+pub mod net;
+mod park;
+mod reactor;
+mod runtime;
+mod scheduler;
+mod stack;
+mod thread;
+mod time;
+mod timer;
+
+pub use greenlet::Greenlet;
+pub use runtime::{
+    Builder, Handle, Homes, JoinError, JoinHandle, Runtime, RuntimeBuilder, ShutdownError, spawn,
+    spawn_local,
+};
+pub use scheduler::Metrics;
+pub use sward_macros::{go, main, test};
+pub use thread::{current, park, park_timeout, try_current, yield_now};
+pub use time::{sleep, sleep_until};
+
+/// What the macros expand to. Not for users: it may change at any time.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::runtime::entry::{Config, main, spawned, test, test_unit};
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Every concurrency test again and again, debug and release, on two cores and on one: a race shows in some runs only.
+#
+#   ci/loops.sh [N]          N runs of each (200; in CI 5)
+#   LOOPS_ONLY='sync_*'      only the test programs that match
+#   LOOPS_PROFILES=release   only this profile
+#   LOOPS_LIMIT=300          seconds a run may take before it is dumped and killed (ci/watched.py)
+#
+# The programs `examples_*` and `macros_ui` are left out: what they check does not depend on the schedule.
+source "$(dirname "$0")/common.sh"
+
+count=${1:-$([ "${CI:-}" = true ] && echo 5 || echo 200)}
+limit=${LOOPS_LIMIT:-300}
+[ "$count" -gt 0 ] || die 'the number of runs must be at least 1'
+ci=$PWD/ci
+passed=0 failed=0
+
+# One program, one set of cores: `count` runs, up to three failures.
+loop() {
+    local label=$1 program=$2 cores=$3 log=$scratch/run good=0 bad=0 tests=0 status began=$SECONDS ran
+    while [ $((good + bad)) -lt "$count" ] && [ "$bad" -lt 3 ]; do
+        status=0
+        # As cargo runs them: in the package's directory.
+        (cd tests && "$ci/watched.py" "$limit" "$log" taskset -c "$cores" "$program") || status=$?
+        read -r ran _ < <(results "$log")
+        if [ "$status" -eq 0 ] && [ "$ran" -gt 0 ]; then
+            good=$((good + 1)) tests=$((tests + ran))
+        else
+            bad=$((bad + 1))
+            printf -- '--- %s, cores %s, run %d: exit status %d, %d tests passed\n' "$label" "$cores" $((good + bad)) "$status" "$ran"
+            cat "$log"
+            printf -- '---\n'
+        fi
+    done
+    printf '%-40s cores %-4s %d of %d runs passed, %d tests, %d s\n' "$label" "$cores" "$good" $((good + bad)) "$tests" $((SECONDS - began))
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
+for profile in ${LOOPS_PROFILES:-debug release}; do
+    flags=()
+    [ "$profile" = debug ] || flags=(--profile "$profile")
+    test_programs "$scratch/programs" -p sward-tests "${flags[@]}"
+    while read -r name program <&3; do
+        case $name in lib_* | examples_* | macros_ui*) continue ;; esac
+        # shellcheck disable=SC2053 # a pattern on purpose
+        [[ $name == ${LOOPS_ONLY:-*} ]] || continue
+        [ "$(nproc)" -lt 2 ] || loop "$profile $name" "$program" 0,1
+        loop "$profile $name" "$program" 0
+    done 3<"$scratch/programs"
+done
+close "$passed" "$failed"

@@ -1,0 +1,28 @@
+//! Abort instead of unwinding out of runtime code.
+//!
+//! Scheduler code runs on stacks below which there is nobody to catch an unwind, or between two states of a
+//! protocol that an early exit would tear. A guard of this kind is alive there; `forget` it on the way out.
+#![forbid(unsafe_code)]
+
+/// Aborts the process when it is dropped, which happens when a panic passes it.
+#[derive(Debug)]
+pub(crate) struct AbortOnUnwind(&'static str);
+
+impl AbortOnUnwind {
+    /// Arms the guard; `place` is what the message names.
+    pub(crate) fn new(place: &'static str) -> Self {
+        Self(place)
+    }
+
+    /// The guarded code has ended well.
+    pub(crate) fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("sward: a panic reached {}, which cannot unwind; aborting", self.0);
+        std::process::abort();
+    }
+}

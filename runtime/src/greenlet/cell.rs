@@ -1,0 +1,293 @@
+//! The cell: one heap allocation with the header, the closure and the room for the result.
+//!
+//! Who may touch the body: until the greenlet first runs, the holder of its right to run (through `run` or `refuse`);
+//! then the greenlet itself; after `State::set_result`, whoever that method names as the owner of the result. The
+//! closure and the result need not be `Send` (local greenlets), so both are dropped in the greenlet's own home only: the
+//! closure by running or refusing it there, the result there too, or by its handle, which is `Send` only if it is.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
+use super::state::{Finish, Joiner, ResultOwner};
+use super::token::Token;
+
+/// Why there is no value.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The closure panicked.
+    Panic(Box<dyn Any + Send>),
+    /// The runtime was shut down before the greenlet ended.
+    Cancelled,
+    /// There was no stack to run it on.
+    NoStack(io::Error),
+}
+
+type Outcome<T> = Result<T, Failure>;
+
+enum Body<F, T> {
+    Closure(F),
+    Result(Outcome<T>),
+    Empty,
+}
+
+#[repr(C)]
+struct Cell<F, T> {
+    header: Header,
+    body: UnsafeCell<Body<F, T>>,
+}
+
+/// The handle's side of a cell: joins, takes the result.
+///
+/// # Invariant
+/// The only one of its cell; `HANDLE` is set in the state while it lives, unless the result has been taken.
+#[derive(Debug)]
+pub(crate) struct RawHandle<T> {
+    greenlet: GreenletRef,
+    take: unsafe fn(NonNull<Header>, *mut ()),
+    discard: unsafe fn(NonNull<Header>),
+    taken: bool,
+    /// The result belongs to the handle once it is there.
+    result: PhantomData<T>,
+}
+
+// SAFETY: the handle gives and drops a `T` on the thread it is on, so it may change threads if `T` may; everything else
+// is behind the atomic words.
+unsafe impl<T: Send> Send for RawHandle<T> {}
+// SAFETY: through a shared reference no `T` can be reached.
+unsafe impl<T: Send> Sync for RawHandle<T> {}
+
+/// Makes the cell of a new greenlet: the right to run it, and its handle.
+///
+/// # Safety
+/// `schedule` outlives the greenlet. If `F` or `T` is not `Send`, `origin.home` is the caller's own home, and the
+/// greenlet never runs elsewhere.
+pub(crate) unsafe fn create<F, T>(
+    f: F,
+    schedule: NonNull<dyn Schedule>,
+    origin: Origin,
+) -> (Runnable, RawHandle<T>)
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    // SAFETY: passed on to the caller.
+    let header = unsafe { Header::new(Cell::<F, T>::VTABLE, schedule, origin) };
+    let cell = Box::new(Cell { header, body: UnsafeCell::new(Body::<F, T>::Closure(f)) });
+    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    let handle = RawHandle {
+        // SAFETY: a new header counts two references; this is the handle's.
+        greenlet: unsafe { GreenletRef::from_raw(header) },
+        take: Cell::<F, T>::take,
+        discard: Cell::<F, T>::discard,
+        taken: false,
+        result: PhantomData,
+    };
+    // SAFETY: the cell is fresh, so the right to run it is ours.
+    (unsafe { Runnable::new(header) }, handle)
+}
+
+impl<F, T> Cell<F, T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    const VTABLE: &'static VTable = &VTable { run: Self::run, refuse: Self::refuse, free: Self::free };
+
+    /// The body of the cell that `header` starts.
+    ///
+    /// # Safety
+    /// `header` starts a `Cell<F, T>` that is alive.
+    unsafe fn body(header: NonNull<Header>) -> *mut Body<F, T> {
+        // SAFETY: as promised; `repr(C)` puts the header first.
+        unsafe { header.cast::<Self>().as_ref() }.body.get()
+    }
+
+    /// # Safety
+    /// Called once, in the greenlet.
+    unsafe fn run(header: NonNull<Header>) {
+        // SAFETY: before its result the body is the running greenlet's.
+        let body = unsafe { Self::body(header) };
+        // SAFETY: as above.
+        let Body::Closure(f) = mem::replace(unsafe { &mut *body }, Body::Empty) else {
+            unreachable!("a greenlet ran twice")
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(f)).map_err(Failure::Panic);
+        // SAFETY: we are its greenlet.
+        unsafe { Self::set_result(header, outcome) };
+    }
+
+    /// # Safety
+    /// Called by the holder of the right to run; if the greenlet never ran, in its home.
+    unsafe fn refuse(header: NonNull<Header>, why: NeverRan) {
+        // SAFETY: before its result the body is the holder's.
+        let body = unsafe { Self::body(header) };
+        // SAFETY: as above.
+        let closure = mem::replace(unsafe { &mut *body }, Body::Empty);
+        // A destructor that panics has printed its message; there is nobody else to tell.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(closure)));
+        let failure = match why {
+            NeverRan::Shutdown => Failure::Cancelled,
+            NeverRan::NoStack(error) => Failure::NoStack(error),
+        };
+        // SAFETY: the caller stands for the greenlet.
+        unsafe { Self::set_result(header, Err(failure)) };
+    }
+
+    /// # Safety
+    /// Called once, by the greenlet or who stands for it, in its home.
+    unsafe fn set_result(header: NonNull<Header>, outcome: Outcome<T>) {
+        // SAFETY: the body is ours until the next call.
+        unsafe { *Self::body(header) = Body::Result(outcome) };
+        // SAFETY: alive: the greenlet is not done.
+        let state = unsafe { &header.as_ref().state };
+        if state.set_result() == ResultOwner::Caller {
+            // SAFETY: nobody else will touch the result.
+            unsafe { Self::discard(header) };
+        }
+    }
+
+    /// Drops the result, and reports a panic that nobody asked for.
+    ///
+    /// # Safety
+    /// The caller owns the result.
+    unsafe fn discard(header: NonNull<Header>) {
+        // SAFETY: as promised.
+        let body = mem::replace(unsafe { &mut *Self::body(header) }, Body::Empty);
+        if let Body::Result(Err(Failure::Panic(_))) = &body {
+            // SAFETY: the caller keeps the header alive.
+            report_panic(unsafe { header.as_ref() });
+        }
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+    }
+
+    /// Moves the result to `*out`, an `Option<Outcome<T>>`.
+    ///
+    /// # Safety
+    /// The caller owns the result, which is there; `out` points to a valid `Option<Outcome<T>>`.
+    unsafe fn take(header: NonNull<Header>, out: *mut ()) {
+        // SAFETY: as promised.
+        let body = mem::replace(unsafe { &mut *Self::body(header) }, Body::Empty);
+        if let Body::Result(outcome) = body {
+            // SAFETY: as promised.
+            unsafe { *out.cast::<Option<Outcome<T>>>() = Some(outcome) };
+        }
+    }
+
+    /// # Safety
+    /// Nothing refers to the cell any more.
+    unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: made by `Box::new` in `create`.
+        let cell = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
+        debug_assert!(matches!(cell.body.into_inner(), Body::Empty), "a cell was freed with its body");
+    }
+}
+
+/// One line that says whose panic it was; the message itself was printed by the panic hook when it happened.
+#[cold]
+fn report_panic(header: &Header) {
+    let name = header.name.as_deref().unwrap_or("<unnamed>");
+    eprintln!(
+        "sward: greenlet '{name}' (id {}, spawned at {}) panicked, and nobody joined it",
+        header.id, header.site,
+    );
+}
+
+impl<T> RawHandle<T> {
+    /// The greenlet.
+    pub(crate) fn greenlet(&self) -> &GreenletRef {
+        &self.greenlet
+    }
+
+    /// Whether the greenlet is done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.greenlet.state.is_done()
+    }
+
+    /// Has `token` fired when the greenlet is done. False if it is done already; the token is dropped then.
+    pub(crate) fn register(&mut self, token: Token) -> bool {
+        let slot = self.greenlet.joiner.get();
+        // SAFETY: the handle is unique and not registered, so the slot is its own (see `state`).
+        unsafe { *slot = Some(token) };
+        if self.greenlet.state.register() == Joiner::Done {
+            // SAFETY: the slot stayed the handle's.
+            unsafe { *slot = None };
+            return false;
+        }
+        true
+    }
+
+    /// Takes the token back, if it has not been taken to be fired.
+    pub(crate) fn unregister(&mut self) {
+        if self.greenlet.state.unregister() == Joiner::Pending {
+            // SAFETY: the slot is the handle's again.
+            unsafe { *self.greenlet.joiner.get() = None };
+        }
+    }
+
+    /// The result of a greenlet that is done.
+    pub(crate) fn take(mut self) -> Outcome<T> {
+        debug_assert!(self.is_done());
+        let mut outcome: Option<Outcome<T>> = None;
+        self.taken = true;
+        // SAFETY: it is done and `HANDLE` is set still, so the result is the handle's; `take` is for this `T`.
+        unsafe { (self.take)(self.greenlet.as_ptr(), (&raw mut outcome).cast()) };
+        outcome.expect("a greenlet that is done has a result, taken once")
+    }
+}
+
+impl<T> Drop for RawHandle<T> {
+    fn drop(&mut self) {
+        if !self.taken && self.greenlet.state.drop_handle() == ResultOwner::Caller {
+            // SAFETY: the state says that the result is ours.
+            unsafe { (self.discard)(self.greenlet.as_ptr()) };
+        }
+    }
+}
+
+impl Runnable {
+    /// Gives a greenlet that will not run (again) an error for its result. One that never ran has its closure dropped;
+    /// one that is suspended keeps its frames where they are. The caller then does what follows an end: `finish`, or
+    /// `finish_abandoned`.
+    ///
+    /// # Safety
+    /// The greenlet has not ended. If it never ran and has a home, the caller runs in that home.
+    pub(crate) unsafe fn refuse(&mut self, why: NeverRan) {
+        let header = NonNull::from(self.header());
+        // SAFETY: passed on; once a greenlet has run, its body is empty and the frames hold the closure.
+        unsafe { (self.header().vtable().refuse)(header, why) };
+    }
+
+    /// The greenlet has a result and has given back stack and home: tells its joiner, and ends its life.
+    pub(crate) fn finish(self) {
+        // SAFETY: the life's own reference, which ends with this call.
+        let greenlet = unsafe { GreenletRef::from_raw(self.into_raw()) };
+        greenlet.tell_joiner();
+    }
+
+    /// The same for a greenlet whose frames are left where they are: they may refer to its cell, which stays too.
+    pub(crate) fn finish_abandoned(self) {
+        // SAFETY: the life's own reference.
+        let greenlet = unsafe { GreenletRef::from_raw(self.into_raw()) };
+        greenlet.tell_joiner();
+        mem::forget(greenlet);
+    }
+}
+
+impl GreenletRef {
+    fn tell_joiner(&self) {
+        let joiner = match self.state.finish() {
+            // SAFETY: `FireJoiner` gives us the slot.
+            Finish::FireJoiner => unsafe { (*self.joiner.get()).take() },
+            Finish::Nobody => None,
+        };
+        if let Some(token) = joiner {
+            token.fire();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Floor 4: the greenlet itself: its control block, its two words, the rights to it, and the switch.
+//!
+//! - `header`: the control block and the counted reference to it;
+//! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
+//! - `wait_word`, `state`: the two atomic words, one file each;
+//! - `token`: the right to end one wait of a greenlet or of a plain thread;
+//! - `switch`: the one door to suspend and the one to resume;
+//! - `entry`: the first frame on a new stack;
+//! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
+//! - `handle`: the public `Greenlet`.
+//!
+//! Rights are values: a [`Runnable`](header::Runnable) is the only right to run a greenlet; it exists once, and only
+//! while the greenlet is ready. A running greenlet has none, and a parked one's lies in its wait word.
+
+mod cell;
+mod entry;
+mod handle;
+mod header;
+mod state;
+pub(crate) mod switch;
+mod token;
+mod unwinding;
+mod wait_word;
+
+pub use handle::Greenlet;
+pub(crate) use handle::{UNPARKED, current_ref, is_greenlet, own_home};
+pub(crate) use cell::{Failure, RawHandle, create};
+pub(crate) use header::{GreenletRef, NeverRan, Origin, Runnable, Schedule, TimerKey};
+pub(crate) use token::{Owner, ThreadOwner, Token};
+pub(crate) use wait_word::{Begin, Epoch, Publish};

@@ -1,0 +1,129 @@
+//! Tokens: the right to end one wait, of a greenlet or of a plain thread.
+//!
+//! A token may be fired from anywhere, at any time, on any thread, under no lock of the runtime's. It holds a
+//! reference to its owner, so firing one after everything has ended is harmless.
+
+#![forbid(unsafe_code)]
+
+use std::cell::OnceCell;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use super::header::GreenletRef;
+use super::wait_word::{Epoch, Fire, WaitWord};
+use crate::base::lock::lock;
+
+/// Who waits.
+#[derive(Clone, Debug)]
+pub(crate) enum Owner {
+    /// A greenlet: firing schedules it.
+    Greenlet(GreenletRef),
+    /// A plain thread: firing wakes it.
+    Thread(Arc<ThreadOwner>),
+}
+
+impl Owner {
+    /// The word of this owner's waits.
+    pub(crate) fn word(&self) -> &WaitWord {
+        match self {
+            Self::Greenlet(greenlet) => &greenlet.wait,
+            Self::Thread(thread) => &thread.word,
+        }
+    }
+
+    /// Carries out what a firing of the word owes.
+    fn settle(&self, fire: Fire) {
+        match (self, fire) {
+            (_, Fire::Stale) => {}
+            (Self::Greenlet(greenlet), Fire::Resume) => greenlet.resume(),
+            (Self::Greenlet(_), Fire::Early) => {}
+            (Self::Thread(thread), Fire::Early | Fire::Resume) => thread.wake(),
+        }
+    }
+
+    /// Ends an open wait with `tag`, or leaves a permit.
+    pub(crate) fn unpark(&self, tag: u16) {
+        self.settle(self.word().unpark(tag));
+    }
+}
+
+/// The right to end one wait.
+#[derive(Debug)]
+pub(crate) struct Token {
+    owner: Owner,
+    epoch: Epoch,
+    tag: u16,
+}
+
+impl Token {
+    /// The right to end the wait `epoch` of `owner` with `tag`.
+    pub(crate) fn new(owner: Owner, epoch: Epoch, tag: u16) -> Self {
+        Self { owner, epoch, tag }
+    }
+
+    /// Ends the wait. False if it had ended already.
+    pub(crate) fn fire(self) -> bool {
+        let fire = self.owner.word().fire(self.epoch, self.tag);
+        self.owner.settle(fire);
+        fire != Fire::Stale
+    }
+
+    /// Whether both are of the same wait of the same owner.
+    pub(crate) fn is_of(&self, owner: &Owner, epoch: Epoch) -> bool {
+        let same = match (&self.owner, owner) {
+            (Owner::Greenlet(a), Owner::Greenlet(b)) => a.as_ptr() == b.as_ptr(),
+            (Owner::Thread(a), Owner::Thread(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        same && self.epoch == epoch
+    }
+}
+
+/// What stands for a plain thread that waits.
+#[derive(Debug)]
+pub(crate) struct ThreadOwner {
+    word: WaitWord,
+    asleep: Mutex<()>,
+    wake: Condvar,
+}
+
+impl ThreadOwner {
+    fn new() -> Self {
+        Self { word: WaitWord::new(), asleep: Mutex::new(()), wake: Condvar::new() }
+    }
+
+    /// The calling thread's. `std::thread::park` is not used for waiting: its token belongs to the user.
+    pub(crate) fn current() -> Arc<Self> {
+        thread_local! {
+            static CURRENT: OnceCell<Arc<ThreadOwner>> = const { OnceCell::new() };
+        }
+        // A thread that is running its thread-local destructors gets one for this wait only.
+        CURRENT
+            .try_with(|current| current.get_or_init(|| Arc::new(Self::new())).clone())
+            .unwrap_or_else(|_| Arc::new(Self::new()))
+    }
+
+    /// Sleeps until the wait under way has ended, or until `deadline`.
+    pub(crate) fn sleep(&self, deadline: Option<Instant>) {
+        let mut asleep = lock(&self.asleep);
+        // `wake` locks after the word was fired: either it comes first and the word is seen here, or the lock is
+        // released inside the condition's wait and the notification finds us there.
+        while !self.word.is_fired() {
+            asleep = match deadline {
+                None => self.wake.wait(asleep).unwrap_or_else(std::sync::PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    self.wake.wait_timeout(asleep, left).unwrap_or_else(|e| e.into_inner()).0
+                }
+            };
+        }
+    }
+
+    fn wake(&self) {
+        drop(lock(&self.asleep));
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,26 @@
+//! The thread pointer: one door per architecture, chosen here.
+//!
+//! `can_move()` says whether this process may load another thread's pointer; where it says no, homes are fixed.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod sys_x86_64;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+pub(crate) use sys_x86_64::{can_move, get, set};
+
+#[cfg(all(target_arch = "aarch64", target_os = "linux", target_env = "gnu"))]
+mod sys_aarch64;
+#[cfg(all(target_arch = "aarch64", target_os = "linux", target_env = "gnu"))]
+pub(crate) use sys_aarch64::{can_move, get, set};
+
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+)))]
+mod sys_fixed;
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+)))]
+pub(crate) use sys_fixed::{can_move, get, set};

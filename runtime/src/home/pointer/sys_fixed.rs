@@ -1,0 +1,19 @@
+//! Systems on which the thread pointer is not ours to set: homes are fixed there.
+
+/// Whether the thread pointer can be set: no.
+pub(crate) fn can_move() -> bool {
+    false
+}
+
+/// A number that is the same for every home, so that none is ever loaded.
+pub(crate) fn get() -> usize {
+    0
+}
+
+/// Never called, because `can_move()` is false.
+///
+/// # Safety
+/// None to keep.
+pub(crate) unsafe fn set(_pointer: usize) {
+    unreachable!("homes are fixed on this system");
+}

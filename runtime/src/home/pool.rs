@@ -1,0 +1,140 @@
+//! The homes of one runtime: made on demand up to a limit, then shared evenly.
+//!
+//! A greenlet takes a home when it first runs (through its worker, which keeps one ready) and gives it back at its end.
+//! While there are free homes, or the limit is not reached, each has one greenlet; above that, `acquire` takes the
+//! better of two random ones (Mitzenmacher, "The power of two choices", 2001), which keeps the loads within a few of
+//! each other without a search.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex};
+
+use super::Home;
+use super::thread::HomeThread;
+use crate::base::link::Link;
+use crate::base::lock::lock;
+use crate::base::rng::Rng;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    name: String,
+    limit: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    threads: Vec<HomeThread>,
+    /// How many greenlets (and workers that keep it ready) each home has.
+    loads: Vec<usize>,
+    /// Homes whose load is 0.
+    free: Vec<usize>,
+    /// Homes being started outside the lock; they count against the limit.
+    starting: usize,
+    rng: Rng,
+}
+
+impl Pool {
+    /// A pool of at most `limit` homes, whose threads are named after the runtime `name`.
+    pub(crate) fn new(name: &str, limit: usize) -> Self {
+        let inner = Inner {
+            threads: Vec::new(),
+            loads: Vec::new(),
+            free: Vec::new(),
+            starting: 0,
+            rng: Rng::new(limit as u64),
+        };
+        Self { name: name.to_owned(), limit: limit.max(1), inner: Mutex::new(inner) }
+    }
+
+    /// A home for one more greenlet. Fails only when there is no home at all and none can be started.
+    pub(crate) fn acquire(&self) -> io::Result<Arc<Home>> {
+        let mut inner = lock(&self.inner);
+        if let Some(index) = inner.free.pop() {
+            inner.loads[index] += 1;
+            return Ok(inner.threads[index].home.clone());
+        }
+        if inner.threads.len() + inner.starting < self.limit {
+            let index = inner.threads.len() + inner.starting;
+            inner.starting += 1;
+            drop(inner);
+            let started = HomeThread::start(&self.name, index);
+            inner = lock(&self.inner);
+            inner.starting -= 1;
+            match started {
+                Ok(mut thread) => {
+                    // Others may have been started meanwhile: its number is its place in the table.
+                    let index = inner.threads.len();
+                    if let Some(home) = Arc::get_mut(&mut thread.home) {
+                        home.index = index;
+                    }
+                    let home = thread.home.clone();
+                    inner.threads.push(thread);
+                    inner.loads.push(1);
+                    return Ok(home);
+                }
+                // No more threads to be had: share what there is.
+                Err(error) if inner.threads.is_empty() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        if inner.threads.is_empty() {
+            return Err(io::Error::other("the only home is still being started"));
+        }
+        let (a, b) = (inner.rng.below(inner.loads.len()), inner.rng.below(inner.loads.len()));
+        let index = if inner.loads[b] < inner.loads[a] { b } else { a };
+        if inner.loads[index] == 0 {
+            inner.free.retain(|&free| free != index);
+        }
+        inner.loads[index] += 1;
+        Ok(inner.threads[index].home.clone())
+    }
+
+    /// Starts homes until there are `count`, or as many as the limit allows.
+    pub(crate) fn start(&self, count: usize) -> io::Result<()> {
+        let homes: Vec<_> = (0..count.min(self.limit)).map(|_| self.acquire()).collect::<Result<_, _>>()?;
+        homes.iter().for_each(|home| self.release(home));
+        Ok(())
+    }
+
+    /// Takes every greenlet out of the homes' lists. No worker runs any more.
+    pub(crate) fn drain(&self) -> Vec<NonNull<Link>> {
+        lock(&self.inner).threads.iter().flat_map(|thread| thread.home.drain()).collect()
+    }
+
+    /// Counts one more greenlet in `home`, which it shares with its parent.
+    pub(crate) fn retain(&self, home: &Home) {
+        if home.worker().is_none() {
+            lock(&self.inner).loads[home.index] += 1;
+        }
+    }
+
+    /// Gives back what `acquire` or `retain` gave.
+    pub(crate) fn release(&self, home: &Home) {
+        if home.worker().is_some() {
+            return;
+        }
+        let mut inner = lock(&self.inner);
+        inner.loads[home.index] -= 1;
+        if inner.loads[home.index] == 0 {
+            inner.free.push(home.index);
+        }
+    }
+
+    /// How many homes there are.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.inner).threads.len()
+    }
+
+    /// Ends every home's thread. To be called when no worker runs any more; a home that a greenlet which will never run
+    /// again still counts in is ended too.
+    pub(crate) fn end(&self) {
+        let threads = std::mem::take(&mut lock(&self.inner).threads);
+        for thread in threads {
+            thread.end();
+        }
+    }
+}

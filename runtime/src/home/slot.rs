@@ -1,0 +1,46 @@
+//! The slot: who runs here, kept in a thread-local of each thread that can be a home.
+//!
+//! Code in a greenlet finds itself through this thread-local. Whoever enters a home writes its slot before the
+//! greenlet runs; the thread pointer of a greenlet never changes, so the address of its slot does not either.
+//! This file is the one place that reads it, through functions that are never inlined.
+
+use std::cell::Cell;
+use std::ptr;
+
+/// What a thread identity is occupied with.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// The greenlet that runs under this identity; null outside greenlets.
+    greenlet: Cell<*const ()>,
+    /// The carrier (the scheduler's worker) that runs it, or that this thread is; null on threads that are neither.
+    carrier: Cell<*const ()>,
+}
+
+thread_local! {
+    static SLOT: Slot = const { Slot { greenlet: Cell::new(ptr::null()), carrier: Cell::new(ptr::null()) } };
+}
+
+impl Slot {
+    /// The running greenlet's header, or null.
+    pub(crate) fn greenlet(&self) -> *const () {
+        self.greenlet.get()
+    }
+
+    /// The carrier, or null.
+    pub(crate) fn carrier(&self) -> *const () {
+        self.carrier.get()
+    }
+
+    /// Names what runs here from now on.
+    pub(crate) fn set(&self, greenlet: *const (), carrier: *const ()) {
+        self.greenlet.set(greenlet);
+        self.carrier.set(carrier);
+    }
+}
+
+/// The slot of the identity the caller runs under. The pointer stays right for as long as the caller keeps that
+/// identity: a greenlet for life, a thread until it ends.
+#[inline(never)]
+pub(crate) fn slot() -> *const Slot {
+    SLOT.with(ptr::from_ref)
+}

@@ -1,0 +1,255 @@
+//! What Linux with glibc asks of a thread whose identity is lent, and of one that borrows it.
+//!
+//! - `withdraw`: a home's thread blocks all signals (a handler would run in its identity beside the greenlet that
+//!   occupies it) and unregisters its rseq area (the kernel would write this thread's CPU number into it).
+//! - `Gate`: where a home's thread hands over its identity and waits, by futex calls that leave errno alone.
+//! - `wrap_setxid`: glibc's setuid family signals every thread and has each mark its own descriptor, found by the
+//!   thread pointer. On a worker that runs with a home's pointer that is the wrong one, and the caller would wait for
+//!   ever. A wrapper before glibc's handler loads the worker's own pointer around it.
+
+use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize};
+
+use rustix::thread::{Pid, futex, gettid};
+
+use super::{Slot, pointer};
+
+/// The meeting point of a home's thread and its pool: the thread lends its identity, and waits here for its exit.
+///
+/// All waiting is by bare futex calls on `state`, which allocate nothing and do not write errno: from `lend` on another
+/// thread may be using the calling thread's identity.
+#[derive(Debug)]
+pub(super) struct Gate {
+    state: AtomicU32,
+    pointer: AtomicUsize,
+    slot: AtomicUsize,
+}
+
+/// The thread has not reached `lend`.
+const STARTING: u32 = 0;
+/// The identity is lent.
+const LENT: u32 = 1;
+/// The thread may exit.
+const OPEN: u32 = 2;
+
+impl Gate {
+    /// A gate whose thread is still to come.
+    pub(super) fn new() -> Self {
+        Self { state: AtomicU32::new(STARTING), pointer: AtomicUsize::new(0), slot: AtomicUsize::new(0) }
+    }
+
+    /// Called by the home's thread: lends its identity and waits until the gate is open.
+    pub(super) fn lend(&self, pointer: usize, slot: *const Slot) {
+        self.pointer.store(pointer, Relaxed);
+        self.slot.store(slot.expose_provenance(), Relaxed);
+        // Release: pairs with the acquire in `borrow`. Nothing of this thread's own follows until the gate is open.
+        self.state.store(LENT, Release);
+        let _ = futex::wake(&self.state, futex::Flags::PRIVATE, 1);
+        // Acquire: pairs with the release in `open`; what the occupants left in the thread-locals is seen.
+        while self.state.load(Acquire) != OPEN {
+            // An error is a spurious end of the wait (interrupted, or the gate is open): the loop looks again.
+            let _ = futex::wait(&self.state, futex::Flags::PRIVATE, LENT, None);
+        }
+    }
+
+    /// Waits for the thread's identity: its pointer and its slot.
+    pub(super) fn borrow(&self) -> (usize, *const Slot) {
+        // Acquire: pairs with the release in `lend`.
+        while self.state.load(Acquire) == STARTING {
+            let _ = futex::wait(&self.state, futex::Flags::PRIVATE, STARTING, None);
+        }
+        let slot = std::ptr::with_exposed_provenance(self.slot.load(Relaxed));
+        (self.pointer.load(Relaxed), slot)
+    }
+
+    /// Opens the gate: nobody uses the identity any more.
+    pub(super) fn open(&self) {
+        self.state.store(OPEN, Release);
+        let _ = futex::wake(&self.state, futex::Flags::PRIVATE, 1);
+    }
+}
+
+/// Signature that glibc registers its rseq areas with (x86-64 and aarch64 differ).
+#[cfg(target_arch = "aarch64")]
+const RSEQ_SIGNATURE: c_int = 0xd428_bc00_u32 as c_int;
+#[cfg(not(target_arch = "aarch64"))]
+const RSEQ_SIGNATURE: c_int = 0x5305_3053;
+/// `RSEQ_FLAG_UNREGISTER` of linux/rseq.h.
+const RSEQ_UNREGISTER: c_int = 1;
+/// The size glibc registers when the kernel knows no larger one.
+const RSEQ_SIZE: c_long = 32;
+
+/// Makes the calling thread fit to lend its identity `pointer`.
+pub(super) fn withdraw(pointer: usize) {
+    // SAFETY: a full set is valid; glibc leaves out the two signals it needs itself. The old mask is not asked for.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
+    }
+    let Some(offset) = symbol::<isize>(c"__rseq_offset") else { return };
+    let area = pointer.wrapping_add_signed(offset);
+    let registered = symbol::<u32>(c"__rseq_size").map_or(RSEQ_SIZE, c_long::from);
+    // The length must be the one that was registered, which glibc publishes under different names over time: its
+    // fixed size first, then the size of the features it announces. If neither fits, nothing was registered.
+    for length in [RSEQ_SIZE, registered] {
+        // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
+        let result =
+            unsafe { libc::syscall(libc::SYS_rseq, area, length, RSEQ_UNREGISTER, RSEQ_SIGNATURE) };
+        if result == 0 {
+            return;
+        }
+    }
+}
+
+/// The value of a data symbol that not every libc has.
+fn symbol<T: Copy>(name: &std::ffi::CStr) -> Option<T> {
+    // SAFETY: looking a name up has no preconditions; where the symbol is, libc keeps a value of that type there.
+    unsafe {
+        let at = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+        (!at.is_null()).then(|| *at.cast::<T>())
+    }
+}
+
+/// glibc's signal for its setuid family (`SIGSETXID` of its internal signals.h).
+const SIGSETXID: c_int = 33;
+
+/// The kernel's own `struct sigaction`, which libc does not show for this signal.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct KernelAction {
+    handler: usize,
+    flags: c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
+type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+
+/// glibc's handler; 0 until the wrapper is in place.
+static INNER: AtomicUsize = AtomicUsize::new(0);
+
+/// Puts the wrapper before glibc's handler, once. A thread must have been started before: glibc installs its handler
+/// with the first.
+pub(super) fn wrap_setxid() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+        // SAFETY: the layout is the kernel's for this architecture and 8 the size of its signal set; libc refuses this
+        // signal, hence the raw calls. The wrapper takes three arguments, so only such a handler is wrapped.
+        unsafe {
+            let set = size_of::<u64>();
+            let null = ptr::null::<KernelAction>();
+            let read = libc::syscall(libc::SYS_rt_sigaction, SIGSETXID, null, &raw mut action, set);
+            let real = action.handler > 1 && action.flags & libc::SA_SIGINFO as c_ulong != 0;
+            if read != 0 || !real {
+                return;
+            }
+            // Release: pairs with the acquire in the wrapper.
+            INNER.store(action.handler, Release);
+            action.handler = on_setxid as Handler as usize;
+            // A greenlet's stack may be small: use the worker's alternate one.
+            action.flags |= libc::SA_ONSTACK as c_ulong;
+            libc::syscall(libc::SYS_rt_sigaction, SIGSETXID, &raw const action, null.cast_mut(), set);
+        }
+    });
+}
+
+/// The wrapper. Async-signal-safe: it reads atomics and makes one system call; it uses no thread-local.
+extern "C" fn on_setxid(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: stored before this handler was installed, and a function of this type (`SA_SIGINFO` was checked).
+    let inner = unsafe { std::mem::transmute::<usize, Handler>(INNER.load(Acquire)) };
+    match own_pointer(gettid()) {
+        Some(own) => {
+            let loaded = pointer::get();
+            // SAFETY: `own` is this thread's own pointer, which is always valid here; a registered thread exists only
+            // where homes move or the two are equal.
+            unsafe { set_if_needed(loaded, own) };
+            inner(signal, info, context);
+            // SAFETY: back to what the interrupted code had loaded.
+            unsafe { set_if_needed(own, loaded) };
+        }
+        None => inner(signal, info, context),
+    }
+}
+
+/// # Safety
+/// As `pointer::set`.
+unsafe fn set_if_needed(from: usize, to: usize) {
+    if from != to {
+        // SAFETY: passed on.
+        unsafe { pointer::set(to) };
+    }
+}
+
+/// One registered thread. Nodes are never freed, only used again: the handler may be reading any of them.
+#[derive(Debug)]
+struct Node {
+    /// The thread's kernel id; 0 while the node is unused.
+    tid: AtomicI32,
+    pointer: AtomicUsize,
+    next: AtomicPtr<Node>,
+}
+
+static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+
+/// All nodes there are.
+fn nodes() -> impl Iterator<Item = &'static Node> {
+    // Acquire: pairs with the release that pushed the node.
+    let mut at = NODES.load(Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: nodes are leaked boxes; `next` is written before a node is pushed and not changed after.
+        let node = unsafe { at.as_ref() }?;
+        at = node.next.load(Relaxed);
+        Some(node)
+    })
+}
+
+fn own_pointer(tid: Pid) -> Option<usize> {
+    let tid = tid.as_raw_nonzero().get();
+    // Acquire: pairs with the release in `register`, which wrote the pointer first. A thread that asks for itself sees
+    // its own writes in any case.
+    nodes().find(|node| node.tid.load(Acquire) == tid).map(|node| node.pointer.load(Relaxed))
+}
+
+/// A thread's entry in the list, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Registered(&'static Node);
+
+/// Notes the calling thread's own pointer.
+pub(super) fn register(pointer: usize) -> Registered {
+    let tid = gettid().as_raw_nonzero().get();
+    // A node is claimed by a number no thread has, filled, and then given the thread's.
+    const CLAIMED: i32 = -1;
+    let reused = nodes().find(|node| node.tid.compare_exchange(0, CLAIMED, Acquire, Relaxed).is_ok());
+    let node = reused.unwrap_or_else(|| {
+        let node: &'static Node = Box::leak(Box::new(Node {
+            tid: AtomicI32::new(CLAIMED),
+            pointer: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }));
+        let mut head = NODES.load(Relaxed);
+        loop {
+            node.next.store(head, Relaxed);
+            // Release: pairs with the acquire in `nodes`.
+            let new = ptr::from_ref(node).cast_mut();
+            match NODES.compare_exchange_weak(head, new, Release, Relaxed) {
+                Ok(_) => break node,
+                Err(now) => head = now,
+            }
+        }
+    });
+    node.pointer.store(pointer, Relaxed);
+    node.tid.store(tid, Release);
+    Registered(node)
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // Release: pairs with the acquire of the next claim.
+        self.0.tid.store(0, Release);
+    }
+}

@@ -1,0 +1,60 @@
+//! The thread behind a moving home: it hands over its thread pointer and waits until it may exit.
+//!
+//! It is made by `std::thread`, so that its thread-locals and its `thread::current()` are the real thing, and it ends
+//! by returning, so that their destructors run. Meanwhile it must leave no trace of its own in that identity: all
+//! signals are blocked, its rseq area is unregistered, and it waits by a system call that does not touch errno.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use super::occupancy::Occupancy;
+use super::{Home, pointer, slot, sys};
+
+/// Address space for the thread's own stack, in bytes: it runs nothing but thread-local destructors at its exit.
+/// The same as a greenlet's default.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// The thread of one home.
+#[derive(Debug)]
+pub(super) struct HomeThread {
+    pub(super) home: Arc<Home>,
+    gate: Arc<sys::Gate>,
+    thread: JoinHandle<()>,
+}
+
+impl HomeThread {
+    /// Starts the thread of home number `index` of the runtime `name`.
+    pub(super) fn start(name: &str, index: usize) -> io::Result<Self> {
+        let gate = Arc::new(sys::Gate::new());
+        let exit = gate.clone();
+        let thread = Builder::new()
+            .name(format!("{name}-home-{index}"))
+            .stack_size(STACK_SIZE)
+            .spawn(move || {
+                sys::withdraw(pointer::get());
+                let slot = slot();
+                exit.lend(pointer::get(), slot);
+                // SAFETY: the pool opens the gate when nobody occupies the home any more, so the slot is ours; the
+                // destructors that run from here on are those of a plain thread.
+                unsafe { (*slot).set(std::ptr::null(), std::ptr::null()) };
+            })?;
+        let (pointer, slot) = gate.borrow();
+        sys::wrap_setxid();
+        let home = Arc::new(Home {
+            occupancy: Occupancy::new(),
+            pointer,
+            slot,
+            worker: None,
+            index,
+        });
+        Ok(Self { home, gate, thread })
+    }
+
+    /// Lets the thread end, its thread-local destructors included, and waits for it. A panic in one of them has printed
+    /// its message and ends there.
+    pub(super) fn end(self) {
+        self.gate.open();
+        let _ = self.thread.join();
+    }
+}

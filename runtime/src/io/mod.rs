@@ -1,0 +1,10 @@
+//! Floor 11: operations that may have to wait.
+//!
+//! [`Io`] owns a descriptor and has the one loop of the whole crate that tries a system call, waits, and tries again; sockets
+//! of every kind are thin layers over it. `settings` is what the clones of one socket share: its timeouts and whether it blocks.
+
+mod descriptor;
+mod settings;
+
+pub(crate) use crate::reactor::Direction;
+pub(crate) use descriptor::{Io, LIMIT, Stop};

@@ -1,0 +1,75 @@
+//! The system calls of TCP sockets on Linux: raw ones, through `rustix`.
+//!
+//! Reads and writes carry `MSG_DONTWAIT`, so that they do not block the worker even if somebody has taken the descriptor's
+//! file out of the non-blocking mode, which all its clones share; and `MSG_NOSIGNAL`, so that no SIGPIPE is raised. New sockets
+//! are non-blocking and closed on exec from the start, without further calls.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType,
+};
+use rustix::net::{acceptfrom_with, recv, recvmsg, send, sendmsg, socket_with, sockopt};
+
+/// The most buffers one call takes (`UIO_MAXIOV`).
+const BUFFERS: usize = 1024;
+
+const NEW: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+/// A new socket for connections to or from addresses like `address`.
+pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    Ok(socket_with(family, SocketType::STREAM, NEW, None)?)
+}
+
+/// A connection that waits, and the peer's address.
+pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, address) = acceptfrom_with(listener, NEW)?;
+    let stream = TcpStream::from(socket);
+    // A listener of another family than the Internet's, made from somebody's descriptor, has other addresses or none.
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    match address {
+        Some(address) => Ok((stream, address)),
+        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "the peer has no Internet address")),
+    }
+}
+
+pub(super) fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT)?;
+    Ok(received)
+}
+
+pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
+    Ok(received)
+}
+
+pub(super) fn receive_vectored(stream: &TcpStream, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut control = RecvAncillaryBuffer::default();
+    let received = recvmsg(stream, buffers, &mut control, RecvFlags::DONTWAIT)?;
+    Ok(received.bytes)
+}
+
+pub(super) fn send_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(stream, bytes, SEND)?)
+}
+
+pub(super) fn send_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut control = SendAncillaryBuffer::default();
+    Ok(sendmsg(stream, buffers, &mut control, SEND)?)
+}
+
+/// As many of `buffers` as one call takes.
+pub(super) fn fitting(buffers: usize) -> usize {
+    buffers.min(BUFFERS)
+}
+
+/// Lets several sockets listen on one address, each of them set so.
+pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
+    Ok(sockopt::set_socket_reuseport(socket, true)?)
+}

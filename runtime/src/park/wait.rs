@@ -1,0 +1,156 @@
+//! One episode of waiting.
+
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
+use crate::greenlet::{
+    Begin, Epoch, GreenletRef, Owner, ThreadOwner, Token, UNPARKED, current_ref, is_greenlet,
+};
+
+/// The tag of the timer's token.
+const TIMED_OUT: u16 = u16::MAX - 1;
+
+/// What ended a wait.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// The token with this tag fired.
+    Fired(u16),
+    /// The deadline passed first.
+    TimedOut,
+}
+
+/// A wait that has begun. Dropping it leaves it: no token can end it from then on.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    owner: Owner,
+    epoch: Epoch,
+    over: bool,
+}
+
+impl Wait {
+    /// Begins a wait of whoever calls.
+    pub(crate) fn begin() -> Self {
+        match Self::begin_as(current_owner(), false) {
+            Some(wait) => wait,
+            None => unreachable!("a closed wait takes no permit"),
+        }
+    }
+
+    fn begin_as(owner: Owner, open: bool) -> Option<Self> {
+        match owner.word().begin(open) {
+            Begin::Armed(epoch) => Some(Self { owner, epoch, over: false }),
+            Begin::Permitted => None,
+        }
+    }
+
+    /// The right to end this wait with `tag`, which must be below 65,000.
+    pub(crate) fn token(&self, tag: u16) -> Token {
+        Token::new(self.owner.clone(), self.epoch, tag)
+    }
+
+    /// Whether `token` is of this wait.
+    pub(crate) fn owns(&self, token: &Token) -> bool {
+        token.is_of(&self.owner, self.epoch)
+    }
+
+    /// Parks until a token fires.
+    pub(crate) fn park(self) -> Ended {
+        self.park_until(None)
+    }
+
+    /// Parks until a token fires, or until `deadline`. If both have happened, the token that came first decides.
+    pub(crate) fn park_until(mut self, deadline: Option<Instant>) -> Ended {
+        match &self.owner {
+            Owner::Greenlet(greenlet) => {
+                let greenlet = greenlet.clone();
+                self.park_greenlet(&greenlet, deadline);
+            }
+            Owner::Thread(thread) => {
+                thread.sleep(deadline);
+                if deadline.is_some() {
+                    // Stale unless the time is up, so this cannot end a wait twice.
+                    self.token(TIMED_OUT).fire();
+                }
+            }
+        }
+        self.over = true;
+        match self.owner.word().end() {
+            Some(TIMED_OUT) => Ended::TimedOut,
+            Some(tag) => Ended::Fired(tag),
+            None => unreachable!("nothing ended a wait that was parked"),
+        }
+    }
+
+    fn park_greenlet(&self, greenlet: &GreenletRef, deadline: Option<Instant>) {
+        let schedule = greenlet.own_schedule();
+        let timer = deadline.map(|at| schedule.arm(at, self.token(TIMED_OUT)));
+        // A token that has fired already makes the trip to the worker and back: `publish` refuses there. It is rare,
+        // and asking first would only save that trip.
+        suspend(Request::Park);
+        if let Some(key) = timer {
+            schedule.disarm(key);
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if !self.over {
+            // Whatever fired meanwhile has fired for nothing: the caller no longer waits.
+            let _ = self.owner.word().end();
+        }
+    }
+}
+
+fn current_owner() -> Owner {
+    match current_ref() {
+        Some(greenlet) => Owner::Greenlet(greenlet),
+        None => Owner::Thread(ThreadOwner::current()),
+    }
+}
+
+/// `std::thread::park`, for whoever calls.
+pub(crate) fn park() {
+    match current_ref() {
+        Some(greenlet) => {
+            if let Some(wait) = Wait::begin_as(Owner::Greenlet(greenlet), true) {
+                let Ended::Fired(UNPARKED) = wait.park() else {
+                    unreachable!("only unpark ends an open wait")
+                };
+            }
+        }
+        None => std::thread::park(),
+    }
+}
+
+/// `std::thread::park_timeout`, for whoever calls.
+pub(crate) fn park_until(deadline: Instant) {
+    match current_ref() {
+        Some(greenlet) => {
+            if let Some(wait) = Wait::begin_as(Owner::Greenlet(greenlet), true) {
+                let _ = wait.park_until(Some(deadline));
+            }
+        }
+        None => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+    }
+}
+
+/// Lets others run; on a plain thread, other threads.
+pub(crate) fn yield_now() {
+    if is_greenlet() {
+        suspend(Request::Yield);
+    } else {
+        std::thread::yield_now();
+    }
+}
+
+/// To be called after each operation that could have parked and did not: from time to time it yields, so that a source
+/// that is always ready does not starve the others.
+pub(crate) fn spend_budget() {
+    if spend() {
+        yield_now();
+    }
+}

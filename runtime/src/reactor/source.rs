@@ -1,0 +1,129 @@
+//! A registered descriptor: what it is known to be ready for, and who waits for it.
+//!
+//! A `Source` is made by `Reactor::register` and given back by `leave`, both with the descriptor it stands for; it neither
+//! owns nor keeps that descriptor. `Shared` is the part that the poller's holder reaches, by its address (`sys_seat`).
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
+use super::sys;
+use super::waiters::Waiters;
+use super::Reactor;
+use crate::park::{Ended, Wait};
+
+/// The tag of a source's token.
+const READY: u16 = 0;
+
+/// How a wait for a source ended.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waited {
+    /// The operation is worth a try. Somebody else may be faster.
+    Ready,
+    /// The deadline passed first.
+    TimedOut,
+    /// The reactor is closed.
+    Shut,
+}
+
+/// The part of a source that events are applied to.
+#[derive(Debug)]
+pub(super) struct Shared {
+    readiness: Readiness,
+    readers: Waiters,
+    writers: Waiters,
+}
+
+impl Shared {
+    /// A new source's part; see [`Readiness::new`].
+    pub(super) fn new(unready: Direction) -> Self {
+        Self { readiness: Readiness::new(unready), readers: Waiters::default(), writers: Waiters::default() }
+    }
+
+    /// Applies an event. How many waits it has ended.
+    pub(super) fn apply(&self, event: Event) -> usize {
+        self.fire(self.readiness.event(event))
+    }
+
+    /// Ends all waits for good. How many there were.
+    pub(super) fn shut(&self) -> usize {
+        self.fire(self.readiness.shut())
+    }
+
+    fn fire(&self, wake: Wake) -> usize {
+        let mut fired = 0;
+        if wake.readers {
+            fired += self.readers.fire_all();
+        }
+        if wake.writers {
+            fired += self.writers.fire_all();
+        }
+        fired
+    }
+
+    fn queue(&self, direction: Direction) -> &Waiters {
+        match direction {
+            Direction::Read => &self.readers,
+            Direction::Write => &self.writers,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Source {
+    reactor: Arc<Reactor>,
+    shared: Arc<Shared>,
+    /// Its place in the registry.
+    place: usize,
+}
+
+impl Source {
+    pub(super) fn new(reactor: Arc<Reactor>, shared: Arc<Shared>, place: usize) -> Self {
+        Self { reactor, shared, place }
+    }
+
+    /// Whether an operation in `direction` may succeed.
+    pub(crate) fn look(&self, direction: Direction) -> Look {
+        self.shared.readiness.look(direction)
+    }
+
+    /// The operation would have blocked. `seen` is what `look` gave before it.
+    pub(crate) fn exhausted(&self, direction: Direction, seen: Tick) {
+        self.shared.readiness.exhausted(direction, seen);
+    }
+
+    /// The operation, one on a byte stream, moved fewer bytes than it was asked to, and took what it moved. This saves the
+    /// next one the system call that would find nothing.
+    pub(crate) fn short(&self, direction: Direction, seen: Tick) {
+        if sys::SHORT_MEANS_EMPTY {
+            self.shared.readiness.short(direction, seen);
+        }
+    }
+
+    /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
+    pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
+        let wait = Wait::begin();
+        // Leaves the queue again in every case, also when the wait ends by unwinding.
+        let _enlisted = self.shared.queue(direction).enlist(wait.token(READY));
+        match self.shared.readiness.enlist(direction) {
+            Enlist::Ready => Waited::Ready,
+            Enlist::Shut => Waited::Shut,
+            Enlist::Waits => match wait.park_until(deadline) {
+                Ended::Fired(_) => Waited::Ready,
+                Ended::TimedOut => Waited::TimedOut,
+            },
+        }
+    }
+
+    /// Takes `fd`, with which this source was registered, out of the reactor. To be done before `fd` is closed or given away.
+    ///
+    /// A source dropped without this stays registered for good: a leak, but no event ever reaches freed memory.
+    pub(crate) fn leave(self, fd: BorrowedFd<'_>) {
+        self.reactor.deregister(fd, self.place);
+    }
+}

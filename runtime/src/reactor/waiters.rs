@@ -1,0 +1,69 @@
+//! The tokens that wait for one direction of a source.
+//!
+//! First come, first served; a short lock around a small list. A token leaves by being taken to be fired, or with the
+//! value that enlisted it: however its wait ends, nothing of it stays behind.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use crate::base::lock::lock;
+use crate::greenlet::Token;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(Mutex<Queue>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Oldest first, so the numbers ascend.
+    tokens: VecDeque<(u64, Token)>,
+    next: u64,
+}
+
+impl Waiters {
+    /// Puts `token` at the end, for as long as the value that is returned lives.
+    pub(super) fn enlist(&self, token: Token) -> Enlisted<'_> {
+        let mut queue = lock(&self.0);
+        let number = queue.next;
+        queue.next += 1;
+        queue.tokens.push_back((number, token));
+        Enlisted { waiters: self, number }
+    }
+
+    /// Fires every token that is in the queue now. How many waits that has ended.
+    pub(super) fn fire_all(&self) -> usize {
+        let end = lock(&self.0).next;
+        let mut fired = 0;
+        // One at a time and outside the lock, for a firing may run scheduler code; those who come back meanwhile have
+        // looked at the source again, and stay.
+        while let Some(token) = self.pop_before(end) {
+            fired += usize::from(token.fire());
+        }
+        fired
+    }
+
+    fn pop_before(&self, end: u64) -> Option<Token> {
+        let mut queue = lock(&self.0);
+        let due = queue.tokens.front().is_some_and(|&(number, _)| number < end);
+        if due { queue.tokens.pop_front().map(|(_, token)| token) } else { None }
+    }
+}
+
+/// A token's place in the queue, given up when this is dropped.
+#[derive(Debug)]
+pub(super) struct Enlisted<'a> {
+    waiters: &'a Waiters,
+    number: u64,
+}
+
+impl Drop for Enlisted<'_> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.waiters.0);
+        let found = queue.tokens.binary_search_by_key(&self.number, |&(number, _)| number);
+        let token = found.ok().and_then(|at| queue.tokens.remove(at));
+        drop(queue);
+        drop(token);
+    }
+}

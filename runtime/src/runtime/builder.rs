@@ -1,0 +1,75 @@
+//! `RuntimeBuilder`.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use super::config::{Config, Homes};
+use super::handle::Runtime;
+
+/// Makes a [`Runtime`] of its own, beside the default one: for tests, and to keep parts of a program apart.
+///
+/// The environment is not asked: what is not set here has its default.
+///
+/// # Examples
+///
+/// ```
+/// let runtime = sward::Runtime::builder().workers(2).stack_size(128 * 1024).name("io").build()?;
+/// assert_eq!(runtime.block_on(|| 6 * 7), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Default, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct RuntimeBuilder(Config);
+
+impl RuntimeBuilder {
+    /// A builder with every setting at its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many workers (OS threads that run greenlets) there are: 1 to 4,096. By default as many as processors are
+    /// available to the process, cgroup quotas and affinity counted.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.0.workers = Some(workers);
+        self
+    }
+
+    /// Which homes greenlets have. By default `Moving` where the system allows it, with a limit of 64 a worker, 128 at
+    /// least and 1,024 at most; `Fixed` elsewhere.
+    pub fn homes(mut self, homes: Homes) -> Self {
+        self.0.homes = Some(homes);
+        self.0.homes_kind = None;
+        self
+    }
+
+    /// Bytes of stack of a greenlet that does not say otherwise, rounded up to a power of two: 16 KiB at least, 1 GiB at
+    /// most, by default 256 KiB. It is address space: memory is used page by page as the stack is.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.0.stack_size = Some(bytes);
+        self
+    }
+
+    /// A name for the runtime, which its threads' names begin with. By default `sward`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.name = Some(name.into());
+        self
+    }
+
+    /// Guards stacks by `mprotect`, as on a kernel before Linux 6.13, whatever this one can do. For tests.
+    #[doc(hidden)]
+    pub fn mprotect_guards(mut self, on: bool) -> Self {
+        self.0.mprotect_guards = on;
+        self
+    }
+
+    /// Makes the runtime: starts its workers, and opens its poller.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is out of its range: the text says which, and what is
+    /// right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot be. Otherwise what the OS said
+    /// when it refused a thread or a descriptor; nothing is left behind then.
+    pub fn build(self) -> io::Result<Runtime> {
+        Runtime::start(self.0.settings()?)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a runtime can be told, and the environment's words for it.
+#![forbid(unsafe_code)]
+
+use std::{env, io};
+
+use crate::context;
+use crate::home;
+use crate::scheduler::{HomeKind, MAX_WORKERS, Settings};
+use crate::stack::{Class, Guard};
+
+/// Which thread identities the greenlets of a runtime have: see the crate's documentation, "Homes".
+///
+/// # Examples
+///
+/// ```
+/// let runtime = sward::Runtime::builder().workers(2).homes(sward::Homes::Fixed).build()?;
+/// assert_eq!(runtime.handle().metrics().homes, 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Homes {
+    /// Homes of their own: greenlets that have started move to idle workers like fresh ones. The default where the system
+    /// allows it (Linux with glibc on x86_64, with the FSGSBASE instructions, and aarch64); elsewhere
+    /// [`build`](crate::RuntimeBuilder::build) gives an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
+    Moving {
+        /// How many homes there may be, at least 1. Up to this number of started greenlets each has one to itself; above
+        /// it they are shared evenly. A home costs a sleeping thread: about 13 KB of memory and 60 µs to start, once.
+        limit: usize,
+    },
+    /// Each worker's own thread is the home of the greenlets that start there: fresh greenlets are stolen, started ones
+    /// stay with their worker. Works everywhere.
+    Fixed,
+}
+
+/// Homes per worker, and the bounds of their default number. Arbitrary, until measured: enough that the started greenlets
+/// of most programs have one each, few enough that a process has not thousands of sleeping threads.
+const HOMES_PER_WORKER: usize = 64;
+const HOMES_BOUNDS: (usize, usize) = (128, 1024);
+
+/// What was asked for; `None` is the default.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Config {
+    pub(super) name: Option<String>,
+    pub(super) workers: Option<usize>,
+    pub(super) homes: Option<Homes>,
+    /// Homes by name, without a limit: as the environment and the macros have it.
+    pub(super) homes_kind: Option<&'static str>,
+    pub(super) stack_size: Option<usize>,
+    pub(super) mprotect_guards: bool,
+}
+
+/// The names of the kinds of homes.
+const HOME_NAMES: [&str; 2] = ["moving", "fixed"];
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+fn number(name: &str, value: &str, unit: &str) -> io::Result<usize> {
+    match value.trim().parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(invalid(format!("{name} must be a number of {unit}, 1 or more, but is {value:?}"))),
+    }
+}
+
+impl Config {
+    /// What the environment asks for.
+    pub(super) fn from_env() -> io::Result<Self> {
+        let var = |name| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(env::VarError::NotPresent) => Ok(None),
+            Err(env::VarError::NotUnicode(value)) => {
+                Err(invalid(format!("{name} is not valid Unicode: {value:?}")))
+            }
+        };
+        let mut config = Self::default();
+        if let Some(value) = var("SWARD_WORKERS")? {
+            config.workers = Some(number("SWARD_WORKERS", &value, "workers")?);
+        }
+        if let Some(value) = var("SWARD_HOMES")? {
+            config.homes_kind = Some(home_name("SWARD_HOMES", &value)?);
+        }
+        if let Some(value) = var("SWARD_STACK_SIZE")? {
+            config.stack_size = Some(number("SWARD_STACK_SIZE", &value, "bytes")?);
+        }
+        if let Some(value) = var("SWARD_CONTEXT")? {
+            let names = context::NAMES;
+            if !names.contains(&value.as_str()) {
+                let right = names.join(", ");
+                return Err(invalid(format!("SWARD_CONTEXT must be one of {right}, but is {value:?}")));
+            }
+        }
+        Ok(config)
+    }
+
+    /// This configuration, with what it leaves open taken from `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        let homes_given = self.homes.is_some() || self.homes_kind.is_some();
+        Self {
+            name: self.name.or(other.name),
+            workers: self.workers.or(other.workers),
+            homes: if homes_given { self.homes } else { other.homes },
+            homes_kind: if homes_given { self.homes_kind } else { other.homes_kind },
+            stack_size: self.stack_size.or(other.stack_size),
+            mprotect_guards: self.mprotect_guards || other.mprotect_guards,
+        }
+    }
+
+    /// Checks everything, and fills in the defaults.
+    pub(super) fn settings(self) -> io::Result<Settings> {
+        let workers = self.workers.unwrap_or_else(num_cpus::get);
+        if !(1..=MAX_WORKERS).contains(&workers) {
+            return Err(invalid(format!(
+                "a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}"
+            )));
+        }
+        let class = Class::for_size(self.stack_size.unwrap_or(Class::DEFAULT_SIZE))?;
+        let limit = (workers * HOMES_PER_WORKER).clamp(HOMES_BOUNDS.0, HOMES_BOUNDS.1);
+        let homes = match (self.homes, self.homes_kind) {
+            (Some(Homes::Moving { limit: 0 }), _) => {
+                return Err(invalid("moving homes need a limit of 1 or more, but was given 0".into()));
+            }
+            (Some(Homes::Moving { limit }), _) => HomeKind::Moving { limit },
+            (None, Some("moving")) => HomeKind::Moving { limit },
+            (Some(Homes::Fixed), _) | (None, Some(_)) => HomeKind::Fixed,
+            (None, None) if home::can_move() => HomeKind::Moving { limit },
+            (None, None) => HomeKind::Fixed,
+        };
+        if matches!(homes, HomeKind::Moving { .. }) && !home::can_move() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "homes cannot move on this system: it does not let a program set its thread pointer; use fixed homes",
+            ));
+        }
+        let name = self.name.unwrap_or_else(|| "sward".to_owned());
+        if name.contains('\0') {
+            return Err(invalid("a runtime's name must not contain a NUL".into()));
+        }
+        let guard = if self.mprotect_guards { Guard::Mprotect } else { Guard::Auto };
+        Ok(Settings { name, workers, homes, class, guard })
+    }
+}
+
+/// `value` as one of the names of homes.
+pub(super) fn home_name(what: &str, value: &str) -> io::Result<&'static str> {
+    let known = HOME_NAMES.into_iter().find(|&name| name == value);
+    known.ok_or_else(|| invalid(format!("{what} must be moving or fixed, but is {value:?}")))
+}

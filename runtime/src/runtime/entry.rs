@@ -1,0 +1,72 @@
+//! What the attribute macros and `go!` expand to calls of. Not for users: it may change at any time.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::process::{ExitCode, Termination};
+
+use super::config::{self, home_name};
+use super::default::default_runtime;
+use super::handle::Runtime;
+use super::join::JoinHandle;
+use super::spawn::refused;
+
+/// The arguments of an attribute.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Config {
+    /// `workers = ...`
+    pub workers: Option<usize>,
+    /// `homes = "..."`
+    pub homes: Option<&'static str>,
+    /// `stack_size = ...`
+    pub stack_size: Option<usize>,
+}
+
+impl Config {
+    fn checked(self) -> io::Result<config::Config> {
+        Ok(config::Config {
+            workers: self.workers,
+            homes_kind: self.homes.map(|name| home_name("homes", name)).transpose()?,
+            stack_size: self.stack_size,
+            ..config::Config::default()
+        })
+    }
+}
+
+/// Runs a `#[sward::main]` body in a greenlet of the default runtime.
+pub fn main<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCode {
+    match config.checked().and_then(default_runtime) {
+        // What the body returns need not be `Send`, so it is reported where it is.
+        Ok(runtime) => runtime.block_on(move || body().report()),
+        Err(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a `#[sward::test]` body in a greenlet of a runtime of its own.
+pub fn test<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCode {
+    test_runtime(config).block_on(move || body().report())
+}
+
+/// The same for a body that returns nothing.
+pub fn test_unit(config: Config, body: fn()) {
+    test_runtime(config).block_on(body);
+}
+
+fn test_runtime(config: Config) -> Runtime {
+    let settings = config
+        .checked()
+        .and_then(|config| Ok(config.or(config::Config::from_env()?)))
+        .and_then(config::Config::settings);
+    match settings.and_then(Runtime::start) {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The handle of a greenlet spawned by `go!` with options.
+#[track_caller]
+pub fn spawned<T>(result: io::Result<JoinHandle<T>>) -> JoinHandle<T> {
+    result.unwrap_or_else(|error| refused(&error))
+}

@@ -1,0 +1,274 @@
+//! `Runtime`, `Handle`, `ShutdownError`.
+#![forbid(unsafe_code)]
+
+use std::panic::{Location, resume_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{error, fmt, io};
+
+use super::builder::RuntimeBuilder;
+use super::default;
+use super::join::JoinHandle;
+use super::spawn::{Builder, refused};
+use crate::scheduler::{Crew, Metrics, Settings, Shared};
+
+/// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Workers, poller, timers and homes: what greenlets run on.
+///
+/// Most programs never make one: [`spawn`](crate::spawn) starts the default runtime at its first use, which lives as long
+/// as the process. One made by [`Runtime::builder`] is independent of it; several may live at once, and their greenlets
+/// can join and unpark each other.
+///
+/// Dropping a runtime shuts it down without waiting for its greenlets: each worker returns after the greenlet it runs has
+/// suspended or ended, and what is left is given up as [`shutdown`](Self::shutdown) describes, with a line on standard
+/// error that says how many that were. Dropped inside one of its own greenlets, it ends in the background, after that
+/// greenlet has suspended or ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let runtime = sward::Runtime::builder().workers(2).build()?;
+/// let handle = runtime.spawn(|| "done");
+/// assert_eq!(handle.join().unwrap(), "done");
+/// runtime.shutdown(Duration::from_secs(1))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Runtime {
+    handle: Handle,
+    crew: Option<Crew>,
+}
+
+/// A runtime that others may spawn into: cheap to clone, and it does not keep the runtime running.
+///
+/// # Examples
+///
+/// ```
+/// let handle = sward::spawn(|| sward::Handle::current()).join().unwrap();
+/// assert!(handle.metrics().workers >= 1);
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Runtime {
+    /// A builder for a runtime.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::new()
+    }
+
+    pub(super) fn start(settings: Settings) -> io::Result<Self> {
+        let crew = Crew::start(settings)?;
+        Ok(Self { handle: Handle::new(crew.shared().clone()), crew: Some(crew) })
+    }
+
+    /// A handle to this runtime.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Spawns a greenlet on this runtime: see [`crate::spawn`].
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn(f)
+    }
+
+    /// Runs `f` as a greenlet of this runtime and waits for its value.
+    ///
+    /// The caller may be a plain thread, which blocks, or a greenlet of any runtime, which parks.
+    ///
+    /// # Panics
+    ///
+    /// If `f` panics, with its payload. If there was no stack for the greenlet.
+    #[track_caller]
+    pub fn block_on<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.block_on(f)
+    }
+
+    /// Shuts the runtime down: accepts no more greenlets, waits up to `limit` for those there are, ends the workers and
+    /// the homes (whose thread-local destructors run), and closes the poller.
+    ///
+    /// Greenlets that have not ended by then are given up. Of those that never ran the closures are dropped; those that are
+    /// suspended stay as they are: their destructors do **not** run, and their stacks are not used again. Joining either
+    /// gives an error with [`is_cancelled`](crate::JoinError::is_cancelled). Waits for sockets of this runtime that other
+    /// runtimes or threads are in end with an error.
+    ///
+    /// A greenlet that neither suspends nor ends cannot be stopped: `shutdown` returns about a second after `limit` all
+    /// the same, and the end goes on in the background once that greenlet comes back.
+    ///
+    /// # Errors
+    ///
+    /// If greenlets were left: the error says how many.
+    ///
+    /// # Panics
+    ///
+    /// If called by a greenlet of this runtime, which can never see the end.
+    pub fn shutdown(mut self, limit: Duration) -> Result<(), ShutdownError> {
+        assert!(!self.is_inside(), "a runtime cannot be shut down by one of its own greenlets");
+        match self.end(limit) {
+            0 => Ok(()),
+            remaining => Err(ShutdownError { remaining }),
+        }
+    }
+
+    /// Whether the caller is a greenlet of this runtime.
+    fn is_inside(&self) -> bool {
+        default::try_current_shared().is_some_and(|shared| Arc::ptr_eq(&shared, &self.handle.shared))
+    }
+
+    /// Ends the runtime; returns how many greenlets were left.
+    fn end(&mut self, limit: Duration) -> usize {
+        let Some(crew) = self.crew.take() else { return 0 };
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now + FAR);
+        let ending = crew.end(deadline);
+        ending.wait(deadline + GRACE).unwrap_or_else(|| self.handle.shared.live())
+    }
+}
+
+/// A time that no program waits for, for durations that overflow an `Instant`: 30 years.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.is_inside() {
+            if let Some(crew) = self.crew.take() {
+                // Not waited for: it ends after the caller has.
+                drop(crew.end(Instant::now()));
+            }
+            return;
+        }
+        let left = self.end(Duration::ZERO);
+        if left != 0 {
+            let name = &self.handle.shared.settings().name;
+            eprintln!("sward: runtime '{name}' was dropped with {left} greenlets that had not ended");
+        }
+    }
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The runtime that the caller runs on; on a plain thread the default one, which is started if need be.
+    ///
+    /// # Panics
+    ///
+    /// If the default runtime cannot be started: the message says why.
+    #[must_use]
+    pub fn current() -> Self {
+        match default::current_shared() {
+            Ok(shared) => Self { shared },
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The runtime that the caller runs on; `None` on a plain thread.
+    #[must_use]
+    pub fn try_current() -> Option<Self> {
+        default::try_current_shared().map(|shared| Self { shared })
+    }
+
+    /// Spawns a greenlet on this runtime: see [`crate::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// If the runtime has been shut down.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let site = Location::caller();
+        Builder::new().spawn_at(self, f, site).unwrap_or_else(|error| refused(&error))
+    }
+
+    /// Runs `f` as a greenlet of this runtime and waits for its value: see [`Runtime::block_on`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Runtime::block_on`], and if the runtime has been shut down, before or while `f` runs.
+    #[track_caller]
+    pub fn block_on<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.spawn(f).join() {
+            Ok(value) => value,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Counters of this runtime.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.shared.settings();
+        f.debug_struct("Handle")
+            .field("name", &settings.name)
+            .field("workers", &settings.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Greenlets were left when a runtime was shut down.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let runtime = sward::Runtime::builder().workers(1).build()?;
+/// let parked = runtime.spawn(sward::park);
+/// let error = runtime.shutdown(Duration::from_millis(20)).unwrap_err();
+/// assert_eq!(error.remaining(), 1);
+/// assert!(parked.join().unwrap_err().is_cancelled());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShutdownError {
+    remaining: usize,
+}
+
+impl ShutdownError {
+    /// How many greenlets had not ended.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.remaining
+    }
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} greenlets had not ended when the runtime was shut down", self.remaining)
+    }
+}
+
+impl error::Error for ShutdownError {}

@@ -1,0 +1,222 @@
+//! `JoinHandle` and `JoinError`.
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+use std::{error, fmt, io};
+
+use crate::greenlet::{Failure, Greenlet, RawHandle};
+use crate::park::{Ended, Wait};
+
+/// The right to wait for a greenlet and to have its value. The counterpart of [`std::thread::JoinHandle`].
+///
+/// Dropping it detaches the greenlet, which goes on; its value is dropped when it ends. If it panics and nobody has asked,
+/// a line on standard error names it.
+///
+/// A handle can be sent to and joined on any thread or greenlet, if the value can be sent; that of a
+/// [`spawn_local`](crate::spawn_local) greenlet with another value stays in its home.
+///
+/// # Examples
+///
+/// ```
+/// let handle = sward::spawn(|| 6 * 7);
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    raw: RawHandle<T>,
+    greenlet: Greenlet,
+}
+
+impl<T> JoinHandle<T> {
+    pub(super) fn new(raw: RawHandle<T>) -> Self {
+        let greenlet = Greenlet::new(raw.greenlet().clone());
+        Self { raw, greenlet }
+    }
+
+    /// Waits for the greenlet to end, and returns its value. What it did is seen after.
+    ///
+    /// In a greenlet it parks; on a plain thread it blocks that thread.
+    ///
+    /// # Errors
+    ///
+    /// If the greenlet panicked, or was given up at its runtime's shutdown, or there was no memory for its stack.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = sward::spawn(|| panic!("out of cheese")).join().unwrap_err();
+    /// assert!(error.is_panic());
+    /// ```
+    pub fn join(mut self) -> Result<T, JoinError> {
+        let done = self.wait_until(None);
+        debug_assert!(done);
+        self.take()
+    }
+
+    /// As [`join`](Self::join), but waits no longer than `limit`; then the handle is given back.
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the greenlet has not ended in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let handle = sward::spawn(|| { sward::park(); 7 });
+    /// let handle = handle.join_timeout(Duration::from_millis(5)).unwrap_err();
+    /// handle.greenlet().unpark();
+    /// assert_eq!(handle.join_timeout(Duration::from_secs(60)).unwrap().unwrap(), 7);
+    /// ```
+    pub fn join_timeout(mut self, limit: Duration) -> Result<Result<T, JoinError>, Self> {
+        // A time too far to be told is none.
+        match self.wait_until(Instant::now().checked_add(limit)) {
+            true => Ok(self.take()),
+            false => Err(self),
+        }
+    }
+
+    /// Whether the greenlet has ended: `join` would not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.raw.is_done()
+    }
+
+    /// The greenlet.
+    #[must_use]
+    pub fn greenlet(&self) -> &Greenlet {
+        &self.greenlet
+    }
+
+    /// Waits for the end. False if `deadline` came first.
+    fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
+        if self.raw.is_done() {
+            return true;
+        }
+        let wait = Wait::begin();
+        if !self.raw.register(wait.token(0)) {
+            return true;
+        }
+        match wait.park_until(deadline) {
+            Ended::Fired(_) => true,
+            Ended::TimedOut => {
+                self.raw.unregister();
+                self.raw.is_done()
+            }
+        }
+    }
+
+    fn take(self) -> Result<T, JoinError> {
+        let greenlet = self.greenlet;
+        self.raw.take().map_err(|failure| JoinError { greenlet, failure })
+    }
+}
+
+/// Why a greenlet gave no value.
+///
+/// # Examples
+///
+/// ```
+/// let handle = sward::go!(name = "kitchen"; panic!("out of cheese"));
+/// let error = handle.join().map(|()| ()).unwrap_err();
+/// let text = error.to_string();
+/// assert!(text.contains("kitchen") && text.contains("out of cheese"));
+/// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "out of cheese");
+/// ```
+pub struct JoinError {
+    greenlet: Greenlet,
+    failure: Failure,
+}
+
+impl JoinError {
+    /// Whether the greenlet panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.failure, Failure::Panic(_))
+    }
+
+    /// Whether the greenlet was given up before it had ended: today, because its runtime was shut down.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.failure, Failure::Cancelled)
+    }
+
+    /// What the OS said, if the greenlet could not run because there was no memory for its stack.
+    #[must_use]
+    pub fn os_error(&self) -> Option<&io::Error> {
+        match &self.failure {
+            Failure::NoStack(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What the greenlet panicked with, for [`resume_unwind`](std::panic::resume_unwind) or to look at.
+    ///
+    /// # Panics
+    ///
+    /// If it did not panic.
+    #[must_use]
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.failure {
+            Failure::Panic(payload) => payload,
+            _ => panic!("into_panic on a greenlet that did not panic: {self}"),
+        }
+    }
+
+    /// The greenlet.
+    #[must_use]
+    pub fn greenlet(&self) -> &Greenlet {
+        &self.greenlet
+    }
+
+    /// The panic's text, if it is one.
+    fn text(&self) -> Option<&str> {
+        let Failure::Panic(payload) = &self.failure else { return None };
+        payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.greenlet.name() {
+            Some(name) => write!(f, "greenlet '{name}'")?,
+            None => write!(f, "greenlet {}", self.greenlet.id())?,
+        }
+        match (&self.failure, self.text()) {
+            (Failure::Panic(_), Some(text)) => write!(f, " panicked: {text}"),
+            (Failure::Panic(_), None) => write!(f, " panicked"),
+            (Failure::Cancelled, _) => write!(f, " was cancelled: its runtime has shut down"),
+            (Failure::NoStack(error), _) => write!(f, " could not run: {error}"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.failure {
+            Failure::Panic(_) => "Panic",
+            Failure::Cancelled => "Cancelled",
+            Failure::NoStack(_) => "NoStack",
+        };
+        f.debug_struct("JoinError")
+            .field("greenlet", &self.greenlet)
+            .field("kind", &kind)
+            .field("text", &self.text())
+            .finish()
+    }
+}
+
+impl error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.failure {
+            Failure::NoStack(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The list of greenlets that have been suspended and have not ended.
+//!
+//! A greenlet enters it at its first suspension and leaves at its end; one that runs to completion is never in it. It
+//! is what shutdown needs to find those that are parked. Sharded, so that workers hardly ever meet in it.
+#![forbid(unsafe_code)]
+
+use std::sync::Mutex;
+
+use crossbeam_utils::CachePadded;
+
+use crate::base::lock::lock;
+use crate::greenlet::GreenletRef;
+
+/// Where a greenlet stands: shard and place.
+pub(crate) type Place = (usize, usize);
+
+#[derive(Debug, Default)]
+struct Shard {
+    places: Vec<Option<GreenletRef>>,
+    free: Vec<usize>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Census(Box<[CachePadded<Mutex<Shard>>]>);
+
+impl Census {
+    /// An empty list with a shard for each of `workers` workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self((0..workers.max(1)).map(|_| CachePadded::default()).collect())
+    }
+
+    /// Enters a greenlet.
+    pub(crate) fn enter(&self, shard: usize, greenlet: GreenletRef) -> Place {
+        let mut inner = lock(&self.0[shard]);
+        let place = match inner.free.pop() {
+            Some(place) => {
+                inner.places[place] = Some(greenlet);
+                place
+            }
+            None => {
+                inner.places.push(Some(greenlet));
+                inner.places.len() - 1
+            }
+        };
+        (shard, place)
+    }
+
+    /// Takes a greenlet out.
+    pub(crate) fn leave(&self, (shard, place): Place) {
+        let mut inner = lock(&self.0[shard]);
+        let greenlet = inner.places[place].take();
+        inner.free.push(place);
+        if inner.free.len() == inner.places.len() && inner.places.capacity() > 4096 {
+            // Give back what a large crowd needed.
+            *inner = Shard::default();
+        }
+        drop(inner);
+        drop(greenlet);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0
+            .iter()
+            .map(|shard| {
+                let inner = lock(shard);
+                inner.places.len() - inner.free.len()
+            })
+            .sum()
+    }
+
+    /// Takes everybody out.
+    pub(crate) fn drain(&self) -> Vec<GreenletRef> {
+        self.0.iter().flat_map(|shard| std::mem::take(&mut *lock(shard)).places).flatten().collect()
+    }
+}

@@ -1,0 +1,25 @@
+//! Floor 8: the scheduler. Workers run greenlets; everything else here exists to keep them supplied.
+//!
+//! - `shared`: what the workers of one runtime share, and how a greenlet that became ready reaches a worker;
+//! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
+//! - `idle`, `parker`: who sleeps, where, and who wakes whom;
+//! - `census`: the greenlets that are suspended; `shutdown`: the end of all this.
+//!
+//! Where a ready greenlet goes: one woken by a greenlet of the same runtime into that worker's *run-next* slot, one that
+//! yields or is new at the end of that worker's queue; from anywhere else into the injector. One with a fixed home that
+//! has run goes to its home's worker, always. All but the last can be taken by any worker.
+//!
+//! The scheduler knows no API; it is reached through the `Schedule` hook and through `Shared`.
+
+mod census;
+mod idle;
+mod metrics;
+mod parker;
+mod shared;
+mod shutdown;
+mod worker;
+
+pub(crate) use idle::MAX_WORKERS;
+pub use metrics::Metrics;
+pub(crate) use shared::{HomeKind, Settings, Shared};
+pub(crate) use shutdown::Crew;

@@ -1,0 +1,388 @@
+//! What the workers of one runtime share, and the ways into it from outside.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, fence};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+use std::{io, ptr};
+
+use crossbeam_deque::{Injector, Stealer};
+use crossbeam_utils::CachePadded;
+
+use super::census::Census;
+use super::idle::Idle;
+use super::metrics::Metrics;
+use super::parker::Parker;
+use super::worker::Worker;
+use crate::base::lock::lock;
+use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
+use crate::home::{self, Home};
+use crate::reactor::Reactor;
+use crate::stack::{Class, Guard, Pool};
+use crate::timer::Timers;
+
+/// Which kind of home the greenlets of a runtime have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HomeKind {
+    /// Homes of their own, at most `limit` of them; started greenlets move between workers.
+    Moving { limit: usize },
+    /// Each worker's own thread; started greenlets stay.
+    Fixed,
+}
+
+/// How a runtime is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    pub(crate) homes: HomeKind,
+    pub(crate) class: Class,
+    pub(crate) guard: Guard,
+}
+
+/// One worker as the others see it.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// The run-next slot: a `Runnable` as a raw pointer, or null. Its worker fills it, anybody may take from it.
+    next: AtomicPtr<()>,
+    pub(super) stealer: Stealer<Runnable>,
+    /// For greenlets that only this worker may run, from other threads.
+    pub(super) inbox: Injector<Runnable>,
+    pub(super) parker: Parker,
+    pub(super) counts: Counts,
+}
+
+/// What one worker (or all threads that are none) has counted. Written by that worker alone, so the stores are plain.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) spawned: AtomicUsize,
+    pub(super) finished: AtomicUsize,
+    pub(super) migrations: AtomicU64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) remotes: Box<[CachePadded<Remote>]>,
+    pub(super) injector: Injector<Runnable>,
+    pub(super) idle: Idle,
+    pub(super) census: Census,
+    pub(super) homes: home::Pool,
+    pub(super) stacks: Arc<Pool>,
+    pub(super) timers: Timers,
+    pub(super) reactor: Arc<Reactor>,
+    /// Until when the worker in the reactor's seat sleeps, in nanoseconds after `born`: 0 if nobody sleeps there,
+    /// `u64::MAX` if without limit.
+    pub(super) seat_until: AtomicU64,
+    born: Instant,
+    /// Greenlets spawned by threads that are no workers of this runtime.
+    outside: CachePadded<AtomicUsize>,
+    /// Such spawns under way.
+    spawning: AtomicUsize,
+    /// No more greenlets are accepted.
+    pub(super) closed: AtomicBool,
+    /// Workers return from their loops.
+    pub(super) stopping: AtomicBool,
+    /// Told when, after `closed`, the last greenlet has ended.
+    pub(super) drained: (Mutex<()>, Condvar),
+}
+
+/// Numbers of greenlets, unique in the process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The parts of a runtime before its workers start.
+pub(super) type Queues = Vec<crossbeam_deque::Worker<Runnable>>;
+
+impl Shared {
+    /// The shared part of a runtime and its workers' queues.
+    pub(super) fn new(settings: Settings) -> io::Result<(Arc<Self>, Queues)> {
+        let workers = settings.workers;
+        let limit = match settings.homes {
+            HomeKind::Moving { limit } => limit,
+            HomeKind::Fixed => workers,
+        };
+        let queues: Queues = (0..workers).map(|_| crossbeam_deque::Worker::new_fifo()).collect();
+        let remote = |queue: &crossbeam_deque::Worker<Runnable>| {
+            CachePadded::new(Remote {
+                next: AtomicPtr::new(ptr::null_mut()),
+                stealer: queue.stealer(),
+                inbox: Injector::new(),
+                parker: Parker::new(),
+                counts: Counts::default(),
+            })
+        };
+        let shared = Self {
+            remotes: queues.iter().map(remote).collect(),
+            injector: Injector::new(),
+            idle: Idle::new(workers),
+            census: Census::new(workers),
+            homes: home::Pool::new(&settings.name, limit),
+            stacks: Arc::new(Pool::new(settings.guard)),
+            timers: Timers::new(workers),
+            reactor: Reactor::new()?,
+            seat_until: AtomicU64::new(0),
+            born: Instant::now(),
+            outside: CachePadded::new(AtomicUsize::new(0)),
+            spawning: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            drained: (Mutex::new(()), Condvar::new()),
+            settings,
+        };
+        Ok((Arc::new(shared), queues))
+    }
+
+    /// The settings it was made with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The reactor of this runtime.
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        &self.reactor
+    }
+
+    /// Makes a greenlet and puts it into a queue. `home` is the parent's, for a local child. Gives the closure back if
+    /// the runtime accepts no more.
+    ///
+    /// # Safety
+    /// If `F` or `T` is not `Send`, `home` is the caller's own home, in this runtime.
+    pub(crate) unsafe fn spawn<F, T>(
+        self: &Arc<Self>,
+        f: F,
+        name: Option<Box<str>>,
+        class: Class,
+        home: Option<Arc<Home>>,
+        site: &'static Location<'static>,
+    ) -> Result<RawHandle<T>, F>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        let worker = self.current_worker();
+        if worker.is_none() {
+            // SeqCst, against `close_and_settle`: either it sees us spawning and waits for the end of the push, or we
+            // see `closed`.
+            self.spawning.fetch_add(1, SeqCst);
+        }
+        let accepted = !self.closed.load(SeqCst);
+        let result = if accepted {
+            if let Some(home) = &home {
+                self.homes.retain(home);
+            }
+            let id = NEXT_ID.fetch_add(1, Relaxed);
+            let origin = Origin { id, name, class, home, site };
+            let schedule: NonNull<dyn Schedule> = NonNull::from(&**self);
+            // SAFETY: shutdown ends every greenlet before the last reference to `self` that it keeps goes away; the
+            // rest is the caller's promise.
+            let (runnable, handle) = unsafe { create(f, schedule, origin) };
+            match worker {
+                Some(worker) => worker.spawned(runnable),
+                None => {
+                    self.outside.fetch_add(1, Relaxed);
+                    self.push_from_outside(runnable);
+                }
+            }
+            Ok(handle)
+        } else {
+            Err(f)
+        };
+        if worker.is_none() {
+            self.spawning.fetch_sub(1, SeqCst);
+        }
+        result
+    }
+
+    /// Whether greenlets are accepted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Acquire)
+    }
+
+    /// Accepts no more greenlets.
+    pub(super) fn close(&self) {
+        self.closed.store(true, SeqCst);
+    }
+
+    /// Accepts no more greenlets. Spawns from outside that were under way have pushed theirs when this returns.
+    pub(super) fn close_and_settle(&self) {
+        self.close();
+        while self.spawning.load(SeqCst) != 0 {
+            // A few instructions of another thread away, unless that was preempted.
+            std::thread::yield_now();
+        }
+    }
+
+    /// The worker that the caller is, or runs on, if it is one of this runtime's. The reference must not be kept across
+    /// a suspension.
+    pub(super) fn current_worker(&self) -> Option<&Worker> {
+        // SAFETY: the slot of the caller's own identity.
+        let carrier = unsafe { (*home::slot()).carrier() };
+        // SAFETY: only workers are ever put into a slot as carriers, by a pointer to their first field; a worker stays
+        // where it is while its thread, or a greenlet on it, runs.
+        let worker = unsafe { carrier.cast::<Worker>().as_ref() }?;
+        ptr::eq(worker.shared(), self).then_some(worker)
+    }
+
+    /// The runtime of the calling greenlet.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        // SAFETY: the slot of the caller's own identity.
+        let slot = unsafe { &*home::slot() };
+        if slot.greenlet().is_null() {
+            return None;
+        }
+        // SAFETY: as in `current_worker`.
+        Some(unsafe { &*slot.carrier().cast::<Worker>() }.shared_arc().clone())
+    }
+
+    /// Puts a ready greenlet where some worker, or the one it is bound to, will find it.
+    pub(super) fn push_from_outside(&self, runnable: Runnable) {
+        match runnable.bound_to() {
+            Some(worker) => {
+                self.remotes[worker].inbox.push(runnable);
+                // The worker looks at its inbox after it has announced its sleep and before it sleeps; and the call
+                // makes a sleep that has begun, or is about to, end.
+                self.remotes[worker].parker.unpark(&self.reactor);
+            }
+            None => {
+                self.injector.push(runnable);
+                self.wake_one();
+            }
+        }
+    }
+
+    /// Wakes a worker if none is looking for work.
+    pub(super) fn wake_one(&self) {
+        if let Some(worker) = self.idle.wake_one() {
+            self.remotes[worker].parker.unpark(&self.reactor);
+        }
+    }
+
+    /// Wakes every worker, to see that something has changed for all.
+    pub(super) fn wake_all(&self) {
+        for remote in &self.remotes {
+            remote.parker.unpark(&self.reactor);
+        }
+    }
+
+    /// Whether a worker would find something to do, apart from what only others may run.
+    pub(super) fn has_work(&self, worker: usize) -> bool {
+        !self.injector.is_empty()
+            || !self.remotes[worker].inbox.is_empty()
+            || self.remotes.iter().any(|remote| {
+                !remote.stealer.is_empty() || !remote.next.load(Acquire).is_null()
+            })
+            || self.stopping.load(Acquire)
+    }
+
+    /// How many greenlets have not ended. Never too few: the ends are counted first.
+    pub(crate) fn live(&self) -> usize {
+        let finished: usize = self.remotes.iter().map(|r| r.counts.finished.load(SeqCst)).sum();
+        let spawned: usize = self.remotes.iter().map(|r| r.counts.spawned.load(SeqCst)).sum();
+        (spawned + self.outside.load(SeqCst)).saturating_sub(finished)
+    }
+
+    /// Called after an end when `closed` is set.
+    #[cold]
+    pub(super) fn tell_if_drained(&self) {
+        if self.live() == 0 {
+            drop(lock(&self.drained.0));
+            self.drained.1.notify_all();
+        }
+    }
+
+    /// A look at the counters.
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics {
+            workers: self.settings.workers,
+            greenlets: self.live(),
+            suspended: self.census.len(),
+            stacks: self.stacks.in_use(),
+            stacks_reserved: self.stacks.reserved(),
+            homes: match self.settings.homes {
+                HomeKind::Moving { .. } => self.homes.len(),
+                HomeKind::Fixed => self.settings.workers,
+            },
+            migrations: self.remotes.iter().map(|r| r.counts.migrations.load(Relaxed)).sum(),
+            sources: self.reactor.sources(),
+            timers: self.timers.len(),
+        }
+    }
+
+    /// `at` as `seat_until` counts.
+    pub(super) fn since_birth(&self, at: Option<Instant>) -> u64 {
+        let nanos = |at: Instant| at.saturating_duration_since(self.born).as_nanos() as u64;
+        // Not 0, which means that nobody sleeps.
+        at.map_or(u64::MAX, |at| nanos(at).max(1))
+    }
+}
+
+impl Remote {
+    /// Puts a greenlet into the run-next slot; the one that was there comes out.
+    pub(super) fn put_next(&self, runnable: Runnable) -> Option<Runnable> {
+        // Release: the greenlet's state as its waker left it. Acquire: for the one that comes out.
+        Self::runnable(self.next.swap(runnable.into_raw().as_ptr().cast(), AcqRel))
+    }
+
+    /// Takes the greenlet in the run-next slot.
+    pub(super) fn take_next(&self) -> Option<Runnable> {
+        if self.next.load(Relaxed).is_null() {
+            return None;
+        }
+        // Acquire: pairs with the release in `put_next`.
+        Self::runnable(self.next.swap(ptr::null_mut(), AcqRel))
+    }
+
+    fn runnable(next: *mut ()) -> Option<Runnable> {
+        // SAFETY: only `put_next` puts pointers here, made from a right that the swap has now given to us.
+        NonNull::new(next).map(|header| unsafe { Runnable::new(header.cast()) })
+    }
+}
+
+impl Schedule for Shared {
+    fn ready(&self, runnable: Runnable) {
+        if let Some(worker) = self.current_worker() {
+            worker.woken(runnable);
+            return;
+        }
+        // Once the greenlet is in a queue it may run, end, and let its runtime end too: hold on to ourselves first.
+        // SAFETY: `self` lives in an `Arc` (`new`), whose count is not zero while a greenlet that is not done exists.
+        let _alive = unsafe {
+            Arc::increment_strong_count(self);
+            Arc::from_raw(self)
+        };
+        self.push_from_outside(runnable);
+    }
+
+    fn arm(&self, at: Instant, token: Token) -> TimerKey {
+        let shard = self.current_worker().map_or(0, Worker::index);
+        let (key, earliest) = self.timers.arm(shard, at, token);
+        // The worker in the seat writes `seat_until` and then asks for the next deadline: either it sees this timer
+        // then, or we see its `seat_until` here: there is a fence between the two steps on both sides.
+        fence(SeqCst);
+        if earliest && self.since_birth(Some(at)) < self.seat_until.load(SeqCst) {
+            self.reactor.notify();
+        }
+        key
+    }
+
+    fn disarm(&self, key: TimerKey) {
+        self.timers.disarm(key);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What is left in the queues was given up by shutdown, which dealt with the greenlets through the census.
+        let inboxes = self.remotes.iter().map(|remote| &remote.inbox);
+        for queue in inboxes.chain([&self.injector]) {
+            while !queue.is_empty() {
+                if let crossbeam_deque::Steal::Success(runnable) = queue.steal() {
+                    std::mem::forget(runnable);
+                }
+            }
+        }
+    }
+}

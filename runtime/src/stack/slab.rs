@@ -1,0 +1,298 @@
+//! Slabs: mappings that hold many slots of one class, and the list in which a fault handler finds them.
+//!
+//! A slot is a guard and, above it, the usable bytes of a stack. Slots lie next to each other, so one mapping serves any number of
+//! them. A slot is handed out for the first time as a [`Bare`], which becomes a [`Slot`] when its guard is up.
+
+use super::class::Class;
+use super::guard::{self, Guard, Raised};
+use super::sys;
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// The right to one slot whose guard is up: its lowest usable address.
+///
+/// # Invariant
+/// There is one `Slot` (or `Stack`) for each slot of a slab that has been guarded, and only its owner touches the slot.
+#[derive(Debug)]
+pub(super) struct Slot(NonNull<u8>);
+
+// SAFETY: a slot is plain memory that belongs to the owner of the `Slot`, on whatever thread.
+unsafe impl Send for Slot {}
+
+impl Slot {
+    /// # Safety
+    ///
+    /// `bottom` came from `bottom` of a `Slot` that is given up for this one.
+    pub(super) unsafe fn from_bottom(bottom: NonNull<u8>) -> Slot {
+        Slot(bottom)
+    }
+
+    /// The lowest usable address.
+    pub(super) fn bottom(&self) -> NonNull<u8> {
+        self.0
+    }
+}
+
+/// The right to one slot that has no guard yet.
+#[derive(Debug)]
+pub(super) struct Bare {
+    slab: Arc<Slab>,
+    index: usize,
+}
+
+impl Bare {
+    /// Puts up the guard; hands the slot back if that fails.
+    pub(super) fn guard(self, guard: Guard) -> Result<Slot, (Bare, io::Error)> {
+        let slab = &*self.slab;
+        // SAFETY: the slot lies within the slab, since `Slab::bare` made it so.
+        let base = unsafe { slab.base.add(self.index * slab.stride) };
+        // SAFETY: the slot is ours (`Bare` is the right to it) and nobody has used it; its lowest bytes are the guard's.
+        match unsafe { guard.raise(base, slab.guard) } {
+            Ok(raised) => {
+                slab.note(raised);
+                // SAFETY: the stride is larger than the guard, so this is within the slot.
+                Ok(Slot(unsafe { base.add(slab.guard) }))
+            }
+            Err(error) => Err((self, error)),
+        }
+    }
+}
+
+/// A mapping cut into slots. Unmapped when dropped.
+#[derive(Debug)]
+pub(super) struct Slab {
+    base: NonNull<u8>,
+    /// The number of slots.
+    slots: usize,
+    /// Bytes from one slot to the next.
+    stride: usize,
+    /// Bytes of the guard at the low end of each.
+    guard: usize,
+    /// How many slots have their guards. Written by who guards one, read by who drops the pool and so has seen all of
+    /// that happen: relaxed. The next likewise.
+    guarded: AtomicUsize,
+    /// How many of these guards are mappings of their own.
+    protected: AtomicUsize,
+    /// The slab mapped before, in the pool's list.
+    next: AtomicPtr<Slab>,
+}
+
+// SAFETY: the pointers are addresses of memory to which `Slot` and `Bare` give the rights, one each; the slab itself never
+// touches it but to unmap it.
+unsafe impl Send for Slab {}
+// SAFETY: as above; all that changes behind a shared reference is atomic.
+unsafe impl Sync for Slab {}
+
+/// Address space that must still be there after a slab is mapped, for the heap would abort the process without. Arbitrary.
+const SPACE_LEFT: usize = 4 << 20;
+
+impl Slab {
+    /// Maps a slab of `slots` slots, or as many as there is room for, but one at least.
+    pub(super) fn map(class: Class, slots: usize) -> io::Result<Slab> {
+        let guard = sys::page_size();
+        let stride = class.size() + guard;
+        let mut slots = slots.max(1);
+        loop {
+            let len = slots * stride;
+            match sys::map(len + SPACE_LEFT) {
+                Ok(base) => {
+                    // SAFETY: the mapping is `SPACE_LEFT` bytes longer than `len`.
+                    let rest = unsafe { base.add(len) };
+                    // A failure would waste address space and do no other harm.
+                    //
+                    // SAFETY: the end of the mapping just made, which nobody knows of yet.
+                    let _ = unsafe { sys::unmap(rest, SPACE_LEFT) };
+                    return Ok(Slab {
+                        base,
+                        slots,
+                        stride,
+                        guard,
+                        guarded: AtomicUsize::new(0),
+                        protected: AtomicUsize::new(0),
+                        next: AtomicPtr::new(ptr::null_mut()),
+                    });
+                }
+                // The second is the answer where mappings are locked by default.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock
+                    ) =>
+                {
+                    if slots == 1 {
+                        return Err(no_space(class, &error));
+                    }
+                    slots /= 2;
+                }
+                Err(error) => return Err(no_space(class, &error)),
+            }
+        }
+    }
+
+    /// The right to the slot `index`.
+    ///
+    /// # Safety
+    ///
+    /// `index` is below `slots`, and nobody has asked for it before.
+    pub(super) unsafe fn bare(self: &Arc<Self>, index: usize) -> Bare {
+        debug_assert!(index < self.slots);
+        Bare {
+            slab: Arc::clone(self),
+            index,
+        }
+    }
+
+    /// The lowest address.
+    pub(super) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// The number of slots.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The bytes of address space.
+    fn len(&self) -> usize {
+        self.slots * self.stride
+    }
+
+    /// How many slots have their guards.
+    pub(super) fn guarded(&self) -> usize {
+        self.guarded.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, raised: Raised) {
+        self.guarded.fetch_add(1, Ordering::Relaxed);
+        if raised == Raised::Protected {
+            self.protected.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.base.addr().get()) < self.len()
+    }
+
+    fn slot_at(&self, address: usize) -> Option<SlotInfo> {
+        if !self.contains(address) {
+            return None;
+        }
+        let base = self.base.addr().get();
+        let start = address - (address - base) % self.stride;
+        let bottom = start + self.guard;
+        Some(SlotInfo {
+            bottom,
+            top: start + self.stride,
+            in_guard: address < bottom,
+        })
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is the slab's. The pool drops a slab only when all its slots have come back; the rights to
+        // those not yet handed out hold the slab.
+        let unmapped = unsafe { sys::unmap(self.base, self.len()) };
+        debug_assert!(
+            unmapped.is_ok(),
+            "a slab could not be unmapped: {unmapped:?}"
+        );
+        guard::release_mappings(*self.protected.get_mut());
+    }
+}
+
+/// The slot that an address lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotInfo {
+    /// The lowest usable address of its stack.
+    pub(crate) bottom: usize,
+    /// The address just above its stack.
+    pub(crate) top: usize,
+    /// Whether the address lies in the guard, below `bottom`.
+    pub(crate) in_guard: bool,
+}
+
+/// The slabs of a pool, the latest first: a list that only grows, so it can be read by a signal handler at any time.
+///
+/// # Invariant
+/// Each pointer in the list stands for one reference of an `Arc`, held until the list is dropped.
+#[derive(Debug)]
+pub(super) struct Slabs {
+    head: AtomicPtr<Slab>,
+}
+
+impl Slabs {
+    /// No slabs.
+    pub(super) const fn new() -> Self {
+        Slabs {
+            head: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Adds a slab.
+    pub(super) fn push(&self, slab: Arc<Slab>) {
+        let slab = Arc::into_raw(slab).cast_mut();
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the reference put into the list keeps the slab alive.
+            unsafe { &*slab }.next.store(head, Ordering::Relaxed);
+            // Release: pairs with the load in `iter`, which must see the slab's fields and its `next`.
+            match self
+                .head
+                .compare_exchange_weak(head, slab, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(other) => head = other,
+            }
+        }
+    }
+
+    /// The slot that `address` lies in. Async-signal-safe: neither locks nor allocates.
+    pub(super) fn find(&self, address: usize) -> Option<SlotInfo> {
+        self.iter().find_map(|slab| slab.slot_at(address))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Slab> {
+        // Acquire: pairs with the exchange in `push`, and with those before it, of whose release sequences it is a part: the
+        // slabs behind the first are published as well.
+        let mut slab = self.head.load(Ordering::Acquire);
+        std::iter::from_fn(move || {
+            // SAFETY: a pointer in the list is null or keeps its slab alive as long as the list.
+            let this = unsafe { slab.as_ref() }?;
+            slab = this.next.load(Ordering::Relaxed);
+            Some(this)
+        })
+    }
+
+    /// Takes all slabs out.
+    pub(super) fn take(&mut self) -> Vec<Arc<Slab>> {
+        let mut slabs = Vec::new();
+        let mut slab = std::mem::replace(self.head.get_mut(), ptr::null_mut());
+        while !slab.is_null() {
+            // SAFETY: the pointer stands for one reference (invariant of the list), and is no longer in the list.
+            let this = unsafe { Arc::from_raw(slab) };
+            slab = this.next.load(Ordering::Relaxed);
+            slabs.push(this);
+        }
+        slabs
+    }
+}
+
+impl Drop for Slabs {
+    fn drop(&mut self) {
+        self.take();
+    }
+}
+
+fn no_space(class: Class, error: &io::Error) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "no address space for another stack of {} KiB: {error}. Use smaller stacks, run fewer greenlets at a time, {}",
+            class.size() >> 10,
+            sys::ADDRESS_SPACE_ADVICE,
+        ),
+    )
+}

@@ -1,0 +1,88 @@
+//! `sys` on Linux: lightweight guards, memory that goes back at once, the limit on mappings.
+
+pub(super) use super::sys_unix::{page_size, protect, unmap};
+
+use super::sys_unix;
+use rustix::mm::{self, Advice, MapFlags};
+use std::ffi::c_int;
+use std::fs;
+use std::io;
+use std::ptr::{self, NonNull};
+
+/// What to say where no more address space is to be had.
+pub(super) const ADDRESS_SPACE_ADVICE: &str = "raise the limits on address space and data (`ulimit -v`, `ulimit -d`), or set \
+     vm.overcommit_memory to 0 or 1 if it is 2";
+
+/// `MADV_GUARD_INSTALL`, Linux 6.13.
+const GUARD_INSTALL: c_int = 102;
+
+/// Maps `len` bytes of zeroes for stacks.
+pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
+    let base = sys_unix::map_with(len, MapFlags::NORESERVE | MapFlags::STACK)?;
+    // One huge page under each stack would turn a million parked greenlets into two terabytes. A kernel without huge
+    // pages refuses the advice, and needs none.
+    //
+    // SAFETY: the mapping is ours, and the advice changes nothing that can be seen in it.
+    let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
+    Ok(base)
+}
+
+/// Gives the memory under `len` bytes from `base` on back to the system; what is read there later is zero. Guards in the
+/// range stay. Does nothing if the memory is locked, for then its owner wants it to stay.
+///
+/// # Safety
+///
+/// The range lies in mappings of `map`'s, and nobody needs what it holds.
+pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
+    // SAFETY: nobody needs the contents, as the caller promises; the mapping itself stays.
+    let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontNeed) };
+}
+
+/// Makes every access to `len` bytes from `base` on a fault, without a mapping of its own. `Unsupported` if the kernel does
+/// not know how, or cannot because the memory is locked.
+///
+/// # Safety
+///
+/// The range lies in mappings of `map`'s, and nobody uses it.
+pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<()> {
+    // `rustix` has no name for this advice. `errno` changes on the way of failure only, which a process walks once.
+    //
+    // SAFETY: nobody uses the range, as the caller promises.
+    if unsafe { libc::madvise(base.as_ptr().cast(), len, GUARD_INSTALL) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => Err(io::ErrorKind::Unsupported.into()),
+        _ => Err(error),
+    }
+}
+
+/// Whether a read of the byte at `address` would fault, as the kernel sees it.
+pub(super) fn is_guarded(address: NonNull<u8>) -> bool {
+    const NO_SUCH_CHANGE: c_int = !0;
+    const SET_SIZE: usize = 8;
+    // A call that reads the signal set at `address` first and then refuses, because it does not know the change asked
+    // for: EFAULT is the answer if the set could not be read. Nothing is changed either way.
+    //
+    // SAFETY: the kernel checks the address itself; no set is asked to be written, and the mask is not changed.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            NO_SUCH_CHANGE,
+            address.as_ptr(),
+            ptr::null_mut::<u8>(),
+            SET_SIZE,
+        )
+    };
+    result == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+}
+
+/// How many mappings the process may have (`vm.max_map_count`), if that can be known.
+pub(super) fn mapping_limit() -> Option<usize> {
+    fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}

@@ -1,0 +1,152 @@
+//! The cases that a test runs over: numbers of workers, kinds of home.
+
+use std::fmt;
+use std::time::Duration;
+
+use sward::{Homes, Runtime, RuntimeBuilder};
+
+use crate::identity::can_move;
+use crate::leak::settle;
+use crate::watchdog::Watchdog;
+
+/// The numbers of workers, if the environment does not say otherwise.
+const WORKERS: [usize; 4] = [1, 2, 4, 8];
+/// Names other numbers of workers: `SWARD_TEST_WORKERS=1,2`.
+const WORKERS_VARIABLE: &str = "SWARD_TEST_WORKERS";
+/// How long a shutdown with nothing left to do may take. The watchdog comes first if it is armed as usual.
+const SHUTDOWN: Duration = Duration::from_secs(100);
+
+/// What homes a case's greenlets have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Started greenlets migrate, and up to a hundred of them have each a home to itself.
+    Moving,
+    /// Started greenlets migrate and share two homes.
+    Few,
+    /// Started greenlets stay where they started, in the home of their worker.
+    Fixed,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::Moving, Kind::Few, Kind::Fixed];
+
+    /// As `sward` names it.
+    #[must_use]
+    pub fn homes(self) -> Homes {
+        match self {
+            Kind::Moving => Homes::Moving { limit: 128 },
+            Kind::Few => Homes::Moving { limit: 2 },
+            Kind::Fixed => Homes::Fixed,
+        }
+    }
+}
+
+/// One case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The number of workers.
+    pub workers: usize,
+    /// The kind of homes.
+    pub kind: Kind,
+}
+
+impl Config {
+    /// All cases that this machine has.
+    #[must_use]
+    pub fn all() -> Vec<Config> {
+        let workers = match std::env::var(WORKERS_VARIABLE) {
+            Ok(list) => list.split(',').map(parse_workers).collect(),
+            Err(_) => WORKERS.to_vec(),
+        };
+        let of_kind = |kind| workers.iter().map(move |&workers| Config { workers, kind });
+        let possible = |kind: &Kind| *kind == Kind::Fixed || can_move();
+        let kinds = Kind::ALL.into_iter().filter(possible);
+        kinds.flat_map(of_kind).collect()
+    }
+
+    /// Whether a started greenlet may be resumed by another worker.
+    #[must_use]
+    pub fn migrates(self) -> bool {
+        self.workers > 1 && self.kind != Kind::Fixed
+    }
+
+    /// Whether each of up to a hundred started greenlets has a home to itself.
+    #[must_use]
+    pub fn alone(self) -> bool {
+        self.kind == Kind::Moving
+    }
+
+    /// How many greenlets can run at a time.
+    #[must_use]
+    pub fn parallel(self) -> usize {
+        match self.kind {
+            Kind::Few => self.workers.min(2),
+            Kind::Moving | Kind::Fixed => self.workers,
+        }
+    }
+
+    /// A builder with this case's settings.
+    pub fn builder(self) -> RuntimeBuilder {
+        Runtime::builder()
+            .workers(self.workers)
+            .homes(self.kind.homes())
+    }
+
+    /// A runtime with this case's settings.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    #[must_use]
+    pub fn build(self) -> Runtime {
+        self.builder().build().expect("a runtime")
+    }
+
+    /// Runs `body` on a runtime, then checks that it left nothing behind and that the runtime shuts down.
+    ///
+    /// # Panics
+    ///
+    /// If `body` does, or if the runtime cannot be made or does not shut down.
+    pub fn run(self, body: impl FnOnce(&Runtime)) {
+        let runtime = self.build();
+        body(&runtime);
+        settle(&runtime.handle());
+        let homes = runtime.handle().metrics().homes;
+        let most = match self.kind {
+            Kind::Moving => 128,
+            Kind::Few => 2,
+            Kind::Fixed => self.workers,
+        };
+        assert!(homes <= most, "{homes} homes");
+        runtime.shutdown(SHUTDOWN).expect("nothing is left to do");
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { workers, kind } = self;
+        write!(f, "workers {workers}, homes {kind:?}")
+    }
+}
+
+/// Runs `body` for each case, with a watchdog.
+pub fn each_config(body: impl Fn(Config)) {
+    for config in Config::all() {
+        let watchdog = Watchdog::new(config);
+        body(config);
+        drop(watchdog);
+    }
+}
+
+/// Runs `body` on a runtime of each case, with a watchdog, and checks after each that nothing was left behind.
+pub fn each_runtime(body: impl Fn(&Runtime)) {
+    each_config(|config| config.run(&body));
+}
+
+fn parse_workers(number: &str) -> usize {
+    match number.trim().parse() {
+        Ok(workers) if workers > 0 => workers,
+        _ => panic!("{WORKERS_VARIABLE} is a list of numbers above 0 with commas between them"),
+    }
+}

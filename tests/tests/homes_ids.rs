@@ -1,0 +1,130 @@
+//! `setgid` and `setuid`: libc signals every thread and waits until each has answered under its own thread pointer. A worker
+//! that runs under a home's pointer must answer, too.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use sward_tests::identity::identity;
+use sward_tests::{Config, Kind, Storm, Suspension, Watchdog, each_config, storm};
+
+/// Sets what is set already: every thread is asked all the same.
+fn set_ids() {
+    // SAFETY: no memory is involved.
+    let results = unsafe { [libc::setgid(libc::getgid()), libc::setuid(libc::getuid())] };
+    assert_eq!(results, [0, 0]);
+}
+
+#[test]
+fn from_greenlets_and_threads_at_once() {
+    // All 768 calls where greenlets migrate most; each takes as long as the kernel takes for a signal to every thread.
+    each_config(|config| {
+        let calls = if config.kind == Kind::Moving && config.workers == 4 {
+            768
+        } else {
+            64
+        };
+        config.run(|runtime| {
+            let (made, over) = (
+                Arc::new(AtomicU64::new(0)),
+                Arc::new(AtomicBool::new(false)),
+            );
+            let from_thread = thread::spawn({
+                let over = over.clone();
+                move || {
+                    while !over.load(SeqCst) {
+                        set_ids();
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+            let counted = made.clone();
+            let some = Storm {
+                greenlets: 16,
+                rounds: calls / 16 / 2,
+                migrations: 200,
+            };
+            storm(config, runtime, some, move |rng, _| {
+                let before = identity();
+                // Two calls.
+                set_ids();
+                counted.fetch_add(2, SeqCst);
+                assert_eq!(identity(), before);
+                for _ in 0..10 {
+                    Suspension::any(rng).suspend();
+                }
+            });
+            over.store(true, SeqCst);
+            from_thread.join().unwrap();
+            assert!(made.load(SeqCst) >= calls);
+        });
+    });
+}
+
+/// While workers and homes start and end.
+#[test]
+fn while_runtimes_come_and_go() {
+    let _watchdog = Watchdog::new("setgid while runtimes come and go");
+    let over = Arc::new(AtomicBool::new(false));
+    let from_thread = thread::spawn({
+        let over = over.clone();
+        move || {
+            while !over.load(SeqCst) {
+                set_ids();
+            }
+        }
+    });
+    for config in Config::all().into_iter().cycle().take(60) {
+        let runtime = config.build();
+        let body = || {
+            for _ in 0..5 {
+                Suspension::Yield.suspend();
+            }
+        };
+        let handles: Vec<_> = (0..8).map(|_| runtime.spawn(body)).collect();
+        for handle in handles {
+            handle.join().unwrap();
+        }
+        drop(runtime);
+    }
+    over.store(true, SeqCst);
+    from_thread.join().unwrap();
+}
+
+/// A signal handler of the program's own runs in greenlets as it does in threads.
+#[test]
+fn other_signals_reach_greenlets() {
+    static SEEN: AtomicU64 = AtomicU64::new(0);
+    extern "C" fn on_signal(_: libc::c_int) {
+        SEEN.fetch_add(1, SeqCst);
+    }
+    // SAFETY: the handler does nothing but count, and nothing else here uses this signal.
+    unsafe {
+        let handler: extern "C" fn(libc::c_int) = on_signal;
+        assert_ne!(
+            libc::signal(libc::SIGUSR2, handler as libc::sighandler_t),
+            libc::SIG_ERR
+        );
+    }
+    each_config(|config| {
+        config.run(|runtime| {
+            storm(
+                config,
+                runtime,
+                Storm {
+                    rounds: 20,
+                    ..Storm::default()
+                },
+                |rng, _| {
+                    let before = identity();
+                    // SAFETY: it runs the handler above, before it returns.
+                    unsafe { assert_eq!(libc::raise(libc::SIGUSR2), 0) };
+                    assert_eq!(identity(), before);
+                    Suspension::any(rng).suspend();
+                },
+            );
+        });
+    });
+    assert!(SEEN.load(SeqCst) > 0);
+}

@@ -1,0 +1,188 @@
+//! A greenlet keeps its thread identity: references to thread-locals, borrows of them, `thread::current()` and errno hold across
+//! every kind of suspension while greenlets migrate.
+
+use std::cell::{Cell, RefCell};
+use std::thread;
+
+use sward_tests::identity::{errno, identity, set_errno};
+use sward_tests::{Config, Rng, Section, Storm, Suspension, each_config, storm};
+
+thread_local! {
+    static CELL: Cell<u64> = const { Cell::new(0) };
+    static LIST: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// Made at its first use, and dropped at the end of its thread.
+    static LAZY: Box<Cell<u64>> = Box::new(Cell::new(0));
+    static SECTION: Section = const { Section::new() };
+}
+
+/// Runs a storm for each case; the round learns whether its greenlet has its home to itself.
+fn each_storm(round: impl Fn(bool, &mut Rng) + Copy + Send + Sync + 'static) {
+    each_config(|config: Config| {
+        let alone = config.alone();
+        config.run(|runtime| {
+            storm(config, runtime, Storm::default(), move |rng, _| {
+                round(alone, rng)
+            });
+        });
+    });
+}
+
+#[test]
+fn references() {
+    each_storm(|alone, rng| {
+        let mine = rng.number();
+        CELL.with(|cell| {
+            LAZY.with(|lazy| {
+                if alone {
+                    cell.set(mine);
+                    lazy.set(mine);
+                }
+                let addresses = || {
+                    (
+                        std::ptr::from_ref(cell).addr(),
+                        std::ptr::from_ref(lazy).addr(),
+                    )
+                };
+                let before = addresses();
+                Suspension::any(rng).suspend();
+                // What the reference refers to is what a new one would refer to.
+                CELL.with(|now| assert!(std::ptr::eq(now, cell), "a thread-local moved"));
+                LAZY.with(|now| assert!(std::ptr::eq(now, lazy), "a thread-local moved"));
+                assert_eq!(addresses(), before);
+                if alone {
+                    assert_eq!(
+                        (cell.get(), lazy.get()),
+                        (mine, mine),
+                        "somebody else is in our home"
+                    );
+                    assert_eq!((CELL.get(), LAZY.with(|lazy| lazy.get())), (mine, mine));
+                }
+            });
+        });
+    });
+}
+
+/// A thread-local that is borrowed for writing is left alone by everyone else, as `RefCell` promises.
+#[test]
+fn borrows() {
+    each_storm(|alone, rng| {
+        let mine = rng.number();
+        LIST.with(|list| {
+            let Ok(mut borrow) = list.try_borrow_mut() else {
+                // Somebody who shares our home has it.
+                assert!(!alone, "somebody else is in our home");
+                Suspension::any(rng).suspend();
+                return;
+            };
+            borrow.clear();
+            borrow.push(mine);
+            Suspension::any(rng).suspend();
+            assert_eq!(*borrow, [mine]);
+            borrow.push(mine + 1);
+            assert!(LIST.with(|list| list.try_borrow().is_err()), "another list");
+            Suspension::Yield.suspend();
+            assert_eq!(*borrow, [mine, mine + 1]);
+            drop(borrow);
+            assert_eq!(LIST.with_borrow(Vec::len), 2, "another list");
+        });
+    });
+}
+
+/// Shared borrows by several greenlets of a home, given back in any order, and by each in its home.
+#[test]
+fn shared_borrows() {
+    each_storm(|_, rng| {
+        LIST.with(|list| {
+            let borrows = [list.try_borrow(), list.try_borrow()];
+            Suspension::any(rng).suspend();
+            for borrow in borrows.iter().flatten() {
+                assert!(borrow.is_empty());
+            }
+            drop(borrows);
+            // The count of borrows is the home's own: were it another's, it would fall below 0 now, or never get back to 0.
+            assert!(list.try_borrow().is_ok());
+        });
+    });
+}
+
+/// The thread, the addresses, errno: the same before and after, for as long as a greenlet lives.
+#[test]
+fn identities() {
+    thread_local! {
+        static COUNT: Cell<u64> = const { Cell::new(0) };
+    }
+    each_config(|config| {
+        config.run(|runtime| {
+            storm(
+                config,
+                runtime,
+                Storm {
+                    rounds: 3,
+                    ..Storm::default()
+                },
+                |rng, _| {
+                    let of_round = identity();
+                    let handle = thread::current();
+                    for _ in 0..4 {
+                        let before = COUNT.get();
+                        Suspension::any(rng).suspend();
+                        assert_eq!(identity(), of_round);
+                        assert_eq!(thread::current().id(), handle.id());
+                        assert_eq!(thread::current().name(), handle.name());
+                        // It only grows, whoever else is in the home.
+                        assert!(COUNT.get() >= before);
+                        COUNT.set(COUNT.get() + 1);
+                    }
+                },
+            );
+        });
+    });
+}
+
+#[test]
+fn errno_is_kept_across_every_suspension() {
+    each_storm(|_, rng| {
+        for &suspension in &Suspension::ALL {
+            let mine = 1 + rng.below(130) as i32;
+            set_errno(mine);
+            suspension.suspend();
+            assert_eq!(errno(), mine, "{suspension:?}");
+        }
+    });
+}
+
+/// References at every depth of a stack, taken before and used after the suspensions of all that are deeper.
+#[test]
+fn references_all_the_way_down() {
+    fn descend(depth: u32, rng: &mut Rng) {
+        let before = identity();
+        CELL.with(|cell| {
+            SECTION.with(|section| {
+                section.pass();
+                Suspension::any(rng).suspend();
+                if depth > 0 {
+                    descend(depth - 1, rng);
+                }
+                section.pass();
+                assert!(std::ptr::eq(section, SECTION.with(std::ptr::from_ref)));
+                assert!(std::ptr::eq(cell, CELL.with(std::ptr::from_ref)));
+            });
+        });
+        assert_eq!(identity(), before);
+    }
+    each_storm(|_, rng| descend(8, rng));
+}
+
+/// However many share a home, no two of them run at a time.
+#[test]
+fn one_at_a_time_in_a_home() {
+    each_storm(|_, rng| {
+        for _ in 0..20 {
+            SECTION.with(Section::pass);
+            match rng.below(8) {
+                0 => Suspension::any(rng).suspend(),
+                _ => sward::yield_now(),
+            }
+        }
+    });
+}

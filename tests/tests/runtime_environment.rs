@@ -1,0 +1,222 @@
+//! The default runtime reads its settings from the environment. Each in a process of its own.
+
+use sward::{Builder, Handle};
+use sward_tests::child::{self, Ended};
+use sward_tests::identity::can_move;
+
+/// What a greenlet of the default runtime says of it.
+fn show_workers() {
+    println!(
+        "{}",
+        sward::spawn(|| Handle::current().metrics().workers)
+            .join()
+            .unwrap()
+    );
+}
+
+fn printed(expected: &str) -> impl Fn(Ended) {
+    move |ended: Ended| {
+        ended.succeeded();
+        assert_eq!(ended.stdout.trim(), expected, "{ended}");
+    }
+}
+
+/// Starts the default runtime in every way, each of which must give the same error.
+fn fail_to_start() {
+    let error = Builder::new().spawn(|| ()).expect_err("it does not start");
+    println!("{error}");
+    let payload =
+        std::panic::catch_unwind(|| drop(sward::spawn(|| ()))).expect_err("it does not start");
+    let text = payload.downcast_ref::<String>().expect("a text");
+    assert!(text.contains(&error.to_string()), "{text}");
+}
+
+fn explained(words: &[&str]) -> impl Fn(Ended) {
+    move |ended: Ended| {
+        ended.succeeded();
+        for word in words {
+            assert!(ended.stdout.contains(word), "no {word:?}: {ended}");
+        }
+    }
+}
+
+#[test]
+fn workers() {
+    child::run(
+        "workers/3",
+        &[("SWARD_WORKERS", "3")],
+        show_workers,
+        printed("3"),
+    );
+    child::run(
+        "workers/1",
+        &[("SWARD_WORKERS", "1")],
+        show_workers,
+        printed("1"),
+    );
+    let body = || {
+        println!(
+            "{}",
+            sward::spawn(|| Handle::current().metrics().workers > 0)
+                .join()
+                .unwrap()
+        )
+    };
+    child::run("workers/unset", &[], body, printed("true"));
+    for wrong in ["0", "abc", "-1", "1.5", ""] {
+        let environment = [("SWARD_WORKERS", wrong)];
+        let words = ["SWARD_WORKERS", wrong, "1 or more"];
+        child::run(
+            &format!("workers/{wrong:?}"),
+            &environment,
+            fail_to_start,
+            explained(&words),
+        );
+    }
+}
+
+/// A setting that is no text at all is wrong as well, not ignored.
+#[test]
+#[cfg(unix)]
+fn not_even_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let body = || {
+        // SAFETY: the only other thread waits for this one.
+        unsafe { std::env::set_var("SWARD_HOMES", std::ffi::OsStr::from_bytes(b"fixed\xff")) };
+        fail_to_start();
+    };
+    child::run(
+        "not_even_text",
+        &[],
+        body,
+        explained(&["SWARD_HOMES", "fixed"]),
+    );
+}
+
+/// Whether greenlets of the default runtime have homes other than its workers: they do where there may be more than workers.
+fn show_homes() {
+    let handles: Vec<_> = (0..10).map(|_| sward::spawn(sward::park)).collect();
+    let (workers, homes) = sward::spawn(|| {
+        sward_tests::until(|| Handle::current().metrics().suspended >= 10);
+        let metrics = Handle::current().metrics();
+        (metrics.workers, metrics.homes)
+    })
+    .join()
+    .unwrap();
+    println!("{}", if homes > workers { "moving" } else { "fixed" });
+    for handle in handles {
+        handle.greenlet().unpark();
+        handle.join().unwrap();
+    }
+}
+
+#[test]
+fn homes() {
+    let moving = if can_move() { "moving" } else { "fixed" };
+    let workers = ("SWARD_WORKERS", "2");
+    child::run(
+        "homes/fixed",
+        &[("SWARD_HOMES", "fixed"), workers],
+        show_homes,
+        printed("fixed"),
+    );
+    child::run("homes/unset", &[workers], show_homes, printed(moving));
+    if can_move() {
+        child::run(
+            "homes/moving",
+            &[("SWARD_HOMES", "moving"), workers],
+            show_homes,
+            printed("moving"),
+        );
+    }
+    for wrong in ["bogus", "", "Fixed", "moving "] {
+        let words = ["SWARD_HOMES", wrong, "moving", "fixed"];
+        let name = format!("homes/{wrong:?}");
+        child::run(
+            &name,
+            &[("SWARD_HOMES", wrong)],
+            fail_to_start,
+            explained(&words),
+        );
+    }
+}
+
+/// Uses so much of the stack below the address `from`.
+#[inline(never)]
+fn use_stack(from: usize, bytes: usize) -> usize {
+    let frame = std::hint::black_box([1u8; 4096]);
+    let used = from - std::ptr::from_ref(&frame).addr();
+    if used >= bytes {
+        return usize::from(frame[0]);
+    }
+    use_stack(from, bytes) + usize::from(frame[used % frame.len()])
+}
+
+#[test]
+fn stack_sizes() {
+    let large = || {
+        let body = || {
+            let here = 0u8;
+            use_stack(std::ptr::from_ref(&here).addr(), 7 << 20)
+        };
+        sward::spawn(body).join().unwrap();
+        println!("deep");
+    };
+    let size = (8 << 20).to_string();
+    child::run(
+        "stack_sizes/large",
+        &[("SWARD_STACK_SIZE", &size)],
+        large,
+        printed("deep"),
+    );
+    let small = || println!("{}", sward::spawn(|| 4).join().unwrap());
+    child::run(
+        "stack_sizes/small",
+        &[("SWARD_STACK_SIZE", "65536")],
+        small,
+        printed("4"),
+    );
+    for wrong in [
+        "abc",
+        "-5",
+        "",
+        "64K",
+        "99999999999999",
+        "99999999999999999999999",
+    ] {
+        let environment = [("SWARD_STACK_SIZE", wrong)];
+        let words = ["SWARD_STACK_SIZE", wrong];
+        child::run(
+            &format!("stack_sizes/{wrong:?}"),
+            &environment,
+            fail_to_start,
+            explained(&words),
+        );
+    }
+}
+
+#[test]
+fn contexts() {
+    let body = || {
+        println!(
+            "{}",
+            sward::spawn(|| sward::spawn(|| 4).join().unwrap())
+                .join()
+                .unwrap()
+        )
+    };
+    child::run(
+        "contexts/boost",
+        &[("SWARD_CONTEXT", "boost")],
+        body,
+        printed("4"),
+    );
+    child::run("contexts/unset", &[], body, printed("4"));
+    let words = ["SWARD_CONTEXT", "bogus", "boost"];
+    child::run(
+        "contexts/bogus",
+        &[("SWARD_CONTEXT", "bogus")],
+        fail_to_start,
+        explained(&words),
+    );
+}

@@ -1,0 +1,253 @@
+//! The end of a runtime: what is waited for, what is cancelled, and who learns of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sward::{Builder, Runtime};
+use sward_tests::{Drops, each_config, until};
+
+const LONG: Duration = Duration::from_secs(100);
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Waits until this many greenlets of a runtime are suspended.
+fn suspended(runtime: &Runtime, count: usize) {
+    let handle = runtime.handle();
+    until(|| match handle.metrics() {
+        metrics if metrics.suspended == count => Ok(()),
+        metrics => Err(format!("{count} suspended: {metrics:?}")),
+    });
+}
+
+#[test]
+fn an_idle_runtime_ends_at_once() {
+    each_config(|config| {
+        let runtime = config.build();
+        runtime.shutdown(Duration::ZERO).unwrap();
+        let runtime = config.build();
+        runtime.block_on(|| sward::spawn(sward::yield_now).join().unwrap());
+        runtime.shutdown(LONG).unwrap();
+    });
+}
+
+#[test]
+fn shutdown_waits_for_accepted_work() {
+    each_config(|config| {
+        let runtime = config.build();
+        let ended = Arc::new(AtomicUsize::new(0));
+        for number in 0..200 {
+            let ended = ended.clone();
+            drop(runtime.spawn(move || {
+                sward::yield_now();
+                if number % 10 == 0 {
+                    sward::sleep(Duration::from_millis(5));
+                    // Work that accepted work brings with it is accepted, too, or refused with an error; not lost.
+                    let more = ended.clone();
+                    let child = Builder::new().spawn(move || {
+                        more.fetch_add(1, SeqCst);
+                    });
+                    if child.is_err() {
+                        ended.fetch_add(1, SeqCst);
+                    }
+                }
+                ended.fetch_add(1, SeqCst);
+            }));
+        }
+        runtime.shutdown(LONG).unwrap();
+        assert_eq!(ended.load(SeqCst), 220);
+    });
+}
+
+#[test]
+fn shutdown_says_how_many_remain() {
+    each_config(|config| {
+        let runtime = config.build();
+        let parked: Vec<_> = (0..7).map(|_| runtime.spawn(sward::park)).collect();
+        suspended(&runtime, 7);
+        let start = Instant::now();
+        let error = runtime.shutdown(SHORT).unwrap_err();
+        assert!(start.elapsed() >= SHORT, "it did not wait for them");
+        assert_eq!(error.remaining(), 7);
+        assert!(error.to_string().contains('7'), "{error}");
+        for handle in parked {
+            let error = handle.join().unwrap_err();
+            assert!(error.is_cancelled() && !error.is_panic());
+            assert!(!error.to_string().is_empty());
+        }
+    });
+}
+
+/// Whoever waits in `join` when the runtime ends learns of it: threads, and greenlets of another runtime.
+#[test]
+fn joiners_are_told() {
+    each_config(|config| {
+        let (runtime, other) = (config.build(), config.build());
+        let (parked, theirs) = (runtime.spawn(sward::park), runtime.spawn(sward::park));
+        let by_timeout = runtime.spawn(sward::park);
+        let from_thread = thread::spawn(move || parked.join().unwrap_err().is_cancelled());
+        let from_greenlet = other.spawn(move || theirs.join().unwrap_err().is_cancelled());
+        let with_timeout = other.spawn(move || match by_timeout.join_timeout(LONG) {
+            Ok(result) => result.unwrap_err().is_cancelled(),
+            Err(_) => false,
+        });
+        suspended(&runtime, 3);
+        suspended(&other, 2);
+        drop(runtime);
+        assert!(from_thread.join().unwrap());
+        assert!(from_greenlet.join().unwrap());
+        assert!(with_timeout.join().unwrap());
+    });
+}
+
+#[test]
+fn dropping_a_runtime_does_not_wait_for_the_parked() {
+    each_config(|config| {
+        let runtime = config.build();
+        let parked: Vec<_> = (0..20)
+            .map(|number| {
+                runtime.spawn(move || match number % 4 {
+                    0 => sward::park(),
+                    1 => sward::sleep(Duration::from_secs(3600)),
+                    2 => sward::sleep(Duration::MAX),
+                    _ => sward::spawn(sward::park).join().unwrap(),
+                })
+            })
+            .collect();
+        suspended(&runtime, 25);
+        let greenlets: Vec<_> = parked
+            .iter()
+            .map(|handle| handle.greenlet().clone())
+            .collect();
+        drop(runtime);
+        for handle in parked {
+            assert!(handle.is_finished());
+            assert!(handle.join().unwrap_err().is_cancelled());
+        }
+        // They are gone for good. That nobody runs any more has no effect on those who still know them.
+        for greenlet in greenlets {
+            greenlet.unpark();
+        }
+    });
+}
+
+/// A greenlet that is running when its runtime goes is waited for until it suspends or ends; what never ran is dropped or run.
+#[test]
+fn dropping_a_runtime_that_is_busy() {
+    each_config(|config| {
+        let runtime = config.build();
+        let (drops, released) = (Drops::new(), Arc::new(AtomicBool::new(false)));
+        let (runs, running) = mpsc::channel();
+        for _ in 0..config.parallel() {
+            let (runs, released) = (runs.clone(), released.clone());
+            drop(runtime.spawn(move || {
+                runs.send(()).unwrap();
+                while !released.load(SeqCst) {
+                    thread::yield_now();
+                }
+            }));
+            running.recv().unwrap();
+        }
+        let fresh: Vec<_> = (0..50)
+            .map(|_| {
+                let captured = drops.value();
+                runtime.spawn(move || drop(captured))
+            })
+            .collect();
+        let release = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(2));
+            released.store(true, SeqCst);
+        });
+        drop(runtime);
+        release.join().unwrap();
+        for handle in fresh {
+            match handle.join() {
+                Ok(()) => {}
+                Err(error) => assert!(error.is_cancelled()),
+            }
+        }
+        assert_eq!(drops.count(), 50, "closures are dropped, run or not");
+    });
+}
+
+/// Spawning races with the shutdown: each attempt is refused, or its greenlet runs or is cancelled. None is lost.
+#[test]
+fn spawning_while_it_shuts_down() {
+    each_config(|config| {
+        for round in 0..10 {
+            let runtime = config.build();
+            let handle = runtime.handle();
+            let drops = Drops::new();
+            let made = drops.clone();
+            let spawner = thread::spawn(move || {
+                for accepted in 0.. {
+                    let captured = made.value();
+                    let body = move || {
+                        drop(captured);
+                        sward::yield_now();
+                    };
+                    match Builder::new().spawn_on(&handle, body) {
+                        Ok(handle) if accepted % 4 == 0 => match handle.join() {
+                            Ok(()) => {}
+                            Err(error) => assert!(error.is_cancelled()),
+                        },
+                        Ok(handle) => drop(handle),
+                        // The refused closure is dropped, too.
+                        Err(_) => return accepted + 1,
+                    }
+                }
+                unreachable!()
+            });
+            until(|| drops.count() > round);
+            if round % 2 == 0 {
+                // It may be that spawner never gets tired of it before the time is up.
+                let _ = runtime.shutdown(SHORT);
+            } else {
+                drop(runtime);
+            }
+            let made = spawner.join().unwrap();
+            until(|| match drops.count() {
+                count if count == made => Ok(()),
+                count => Err(format!("{count} closures dropped of {made}")),
+            });
+        }
+    });
+}
+
+/// Threads that unpark while the runtime ends meet greenlets that are being cancelled.
+#[test]
+fn unparking_while_it_ends() {
+    each_config(|config| {
+        for _ in 0..5 {
+            let runtime = config.build();
+            let handles: Vec<_> = (0..20)
+                .map(|_| {
+                    runtime.spawn(|| {
+                        loop {
+                            sward::park();
+                        }
+                    })
+                })
+                .collect();
+            let greenlets: Vec<_> = handles
+                .iter()
+                .map(|handle| handle.greenlet().clone())
+                .collect();
+            let over = Arc::new(AtomicBool::new(false));
+            let theirs = over.clone();
+            let unparker = thread::spawn(move || {
+                while !theirs.load(SeqCst) {
+                    greenlets.iter().for_each(sward::Greenlet::unpark);
+                }
+            });
+            runtime.block_on(sward::yield_now);
+            drop(runtime);
+            for handle in handles {
+                assert!(handle.join().is_err_and(|error| error.is_cancelled()));
+            }
+            over.store(true, SeqCst);
+            unparker.join().unwrap();
+        }
+    });
+}

@@ -1,0 +1,214 @@
+//! Stacks: as large as asked for, guarded at their end, and an error where there is no memory for one.
+
+use std::time::Duration;
+
+use sward::{Builder, Homes, Runtime};
+use sward_tests::child;
+use sward_tests::{each_config, each_runtime, until};
+
+/// What a frame of `descend` takes at least.
+const FRAME: usize = 1024;
+/// Left to what lies above the first frame and below the last: the greenlet's own, a panic's.
+const MARGIN: usize = 10 * 1024;
+
+/// Descends until it has used `bytes` of the stack, counted from `from`, and suspends there.
+#[inline(never)]
+fn descend(from: usize, bytes: usize, at_the_end: &mut dyn FnMut()) -> usize {
+    let frame = std::hint::black_box([1u8; FRAME]);
+    let used = from - std::ptr::from_ref(&frame).addr();
+    if used >= bytes {
+        at_the_end();
+        return usize::from(frame[0]);
+    }
+    descend(from, bytes, at_the_end) + usize::from(frame[used % FRAME])
+}
+
+fn use_stack(bytes: usize, at_the_end: &mut dyn FnMut()) -> usize {
+    let here = 0u8;
+    descend(std::ptr::from_ref(&here).addr(), bytes, at_the_end)
+}
+
+#[test]
+fn deep_recursion() {
+    each_runtime(|runtime| {
+        let handle = runtime.handle();
+        for size in [32, 64, 256, 1024, 4096] {
+            let size = size << 10;
+            let sized = Builder::new().stack_size(size);
+            let body = move || use_stack(size - MARGIN, &mut sward::yield_now);
+            let depth = sized.spawn_on(&handle, body).unwrap().join().unwrap();
+            assert!(
+                depth > (size - MARGIN) / 4 / FRAME,
+                "{depth} frames in {size} bytes"
+            );
+        }
+        // The default.
+        let depth = runtime.spawn(|| use_stack((256 << 10) - MARGIN, &mut sward::yield_now));
+        depth.join().unwrap();
+    });
+}
+
+#[test]
+fn the_size_of_a_runtimes_stacks() {
+    each_config(|config| {
+        let runtime = config.builder().stack_size(2 << 20).build().unwrap();
+        let body = || use_stack((2 << 20) - MARGIN, &mut sward::yield_now);
+        runtime.spawn(body).join().unwrap();
+        runtime.block_on(move || sward::spawn(body).join().unwrap());
+        let smaller = Builder::new().stack_size(32 << 10);
+        smaller
+            .spawn_on(&runtime.handle(), || ())
+            .unwrap()
+            .join()
+            .unwrap();
+    });
+}
+
+/// From less than the smallest to the largest, powers of two and what lies between them.
+#[test]
+fn all_sizes() {
+    each_runtime(|runtime| {
+        let handle = runtime.handle();
+        for shift in 0..=30 {
+            for size in [1 << shift, (1 << shift) * 3 / 4] {
+                let sized = Builder::new().stack_size(size);
+                let used = size.saturating_sub(MARGIN).min(100 << 10);
+                let body = move || use_stack(used, &mut sward::yield_now);
+                sized.spawn_on(&handle, body).unwrap().join().unwrap();
+            }
+        }
+    });
+}
+
+/// Stacks of several sizes at once, all suspended at their depth, are distinct memory.
+#[test]
+fn sizes_side_by_side() {
+    each_runtime(|runtime| {
+        let handle = runtime.handle();
+        let parked: Vec<_> = (0..100)
+            .map(|number| {
+                let size = (16 << 10) << (number % 6);
+                let body = move || {
+                    let mut unparked = false;
+                    let mut wait = || {
+                        sward::park();
+                        unparked = true;
+                    };
+                    use_stack((size - MARGIN).min(50 << 10), &mut wait);
+                    unparked
+                };
+                Builder::new()
+                    .stack_size(size)
+                    .spawn_on(&handle, body)
+                    .unwrap()
+            })
+            .collect();
+        until(|| handle.metrics().suspended == 100);
+        for handle in parked {
+            handle.greenlet().unpark();
+            assert!(handle.join().unwrap());
+        }
+    });
+}
+
+/// Too deep ends the process by a signal; it does not go on with somebody else's memory.
+#[test]
+fn an_overflow_ends_the_process() {
+    for (name, homes) in [
+        (
+            "an_overflow_ends_the_process/moving",
+            Homes::Moving { limit: 8 },
+        ),
+        ("an_overflow_ends_the_process/fixed", Homes::Fixed),
+    ] {
+        let body = || {
+            // No core file.
+            let none = rustix::process::Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            };
+            rustix::process::setrlimit(rustix::process::Resource::Core, none).unwrap();
+            let runtime = Runtime::builder().workers(2).homes(homes).build().unwrap();
+            let neighbours: Vec<_> = (0..8).map(|_| runtime.spawn(sward::park)).collect();
+            let handle = runtime.spawn(|| use_stack(1 << 30, &mut || ()));
+            println!("{:?} {:?}", handle.join(), neighbours.len());
+        };
+        child::run(name, &[], body, |ended| {
+            use std::os::unix::process::ExitStatusExt;
+            let signals = [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT];
+            let signal = ended.status.signal();
+            assert!(
+                signal.is_some_and(|signal| signals.contains(&signal)),
+                "{ended}"
+            );
+            assert_eq!(ended.stdout, "", "{ended}");
+        });
+    }
+}
+
+/// Where the address space ends, `join` says that there was no stack. What runs goes on, and there are stacks again when it ends.
+#[test]
+fn no_memory_for_a_stack() {
+    for (name, homes) in [
+        ("no_memory_for_a_stack/moving", Homes::Moving { limit: 16 }),
+        ("no_memory_for_a_stack/fixed", Homes::Fixed),
+    ] {
+        let body = || {
+            let runtime = Runtime::builder()
+                .workers(2)
+                .homes(homes)
+                .stack_size(16 << 20)
+                .build()
+                .unwrap();
+            let parked: Vec<_> = (0..8).map(|_| runtime.spawn(sward::park)).collect();
+            let metrics = runtime.handle();
+            until(|| metrics.metrics().suspended == 8);
+            let limit = rustix::process::Rlimit {
+                current: Some(address_space() + (96 << 20)),
+                maximum: None,
+            };
+            rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
+            let more: Vec<_> = (0..200).map(|_| runtime.spawn(sward::park)).collect();
+            until(|| {
+                let metrics = metrics.metrics();
+                metrics.suspended == metrics.greenlets
+            });
+            let (mut failed, mut running) = (0, Vec::new());
+            for handle in more {
+                match handle.join_timeout(Duration::ZERO) {
+                    Ok(result) => {
+                        let error = result.expect_err("nobody unparked it");
+                        assert!(!error.is_panic() && !error.is_cancelled(), "{error}");
+                        assert!(error.to_string().contains("stack"), "{error}");
+                        failed += 1;
+                    }
+                    Err(handle) => running.push(handle),
+                }
+            }
+            assert!(failed >= 150, "only {failed} had no stack");
+            for handle in parked.into_iter().chain(running) {
+                handle.greenlet().unpark();
+                handle.join().unwrap();
+            }
+            assert_eq!(runtime.spawn(|| 3).join().unwrap(), 3);
+            println!("went on");
+        };
+        child::run(name, &[], body, |ended| {
+            ended.succeeded();
+            assert_eq!(ended.stdout, "went on\n", "{ended}");
+        });
+    }
+}
+
+/// Bytes of address space that this process has.
+fn address_space() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib: u64 = size
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    kib << 10
+}

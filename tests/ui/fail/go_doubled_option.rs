@@ -1,0 +1,3 @@
+fn main() {
+    sward::go!(name = "a", stack_size = 65536, name = "b"; ());
+}

@@ -1,0 +1,5 @@
+fn main() {
+    sward::go!();
+    sward::go!(name = "no work");
+    sward::go!(name = "no work";);
+}

@@ -1,0 +1,8 @@
+use std::rc::Rc;
+
+fn work(_: Rc<u32>) {}
+
+fn main() {
+    let counter = Rc::new(1);
+    sward::go!(work(counter));
+}

@@ -1,0 +1,5 @@
+use std::rc::Rc;
+
+fn main() {
+    sward::go!(Rc::new(1));
+}

@@ -1,0 +1,4 @@
+#[sward::main]
+async fn main() {
+    std::future::ready(()).await;
+}

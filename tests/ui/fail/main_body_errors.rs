@@ -1,0 +1,5 @@
+#[sward::main]
+fn main() -> Result<(), String> {
+    let number: u32 = "text";
+    println!("{number}");
+}

@@ -1,0 +1,2 @@
+#[sward::main(workers = 2, homes = "fixed", workers = 4)]
+fn main() {}

@@ -1,0 +1,6 @@
+#[sward::main]
+fn main<T>()
+where
+    T: Copy,
+{
+}

@@ -1,0 +1,4 @@
+const HOMES: &str = "fixed";
+
+#[sward::main(homes = HOMES)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[sward::main(homes = "roaming")]
+fn main() {}

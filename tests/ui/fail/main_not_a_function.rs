@@ -1,0 +1,4 @@
+#[sward::main]
+struct Main;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[sward::main]
+fn main() -> u32 {
+    5
+}

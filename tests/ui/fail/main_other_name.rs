@@ -1,0 +1,4 @@
+#[sward::main]
+fn start() {}
+
+fn main() {}

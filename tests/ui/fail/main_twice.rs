@@ -1,0 +1,3 @@
+#[sward::main]
+#[sward::main]
+fn main() {}

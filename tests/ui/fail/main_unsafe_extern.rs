@@ -1,0 +1,2 @@
+#[sward::main]
+unsafe extern "C" fn main() {}

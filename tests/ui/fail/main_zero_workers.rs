@@ -1,0 +1,2 @@
+#[sward::main(workers = 0)]
+fn main() {}
