@@ -26,7 +26,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -53,6 +53,9 @@ const WRITE_STALL: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(1);
 /// How long requests in flight may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How many greenlets accept. Each has its turn as often as any other greenlet has: one alone would
+/// be slow to let newcomers in while thousands of connections are busy.
+const ACCEPTORS: u64 = 8;
 /// How long to wait after an `accept` that failed for want of something; doubled up to the maximum.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(100);
@@ -119,7 +122,12 @@ fn run(addresses: &[SocketAddr]) -> Result<(), String> {
     let address = listener
         .local_addr()
         .map_err(|e| format!("no local address: {e}"))?;
-    let acceptor = sward::go!(name = "accept"; accept(listener, main));
+    let listener = Arc::new(listener);
+    let acceptors = (0..ACCEPTORS).map(move |first| {
+        let (listener, main) = (listener.clone(), main.clone());
+        sward::go!(name = "accept"; accept(&listener, first, main))
+    });
+    let acceptors = acceptors.collect();
     // A reader that has gone away must not stop the server.
     let mut stdout = io::stdout();
     let _ = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush());
@@ -128,7 +136,7 @@ fn run(addresses: &[SocketAddr]) -> Result<(), String> {
         sward::park();
     }
     let until = Instant::now() + DRAIN;
-    stop_accepting(acceptor, reachable(address));
+    stop_accepting(acceptors, reachable(address));
     drain(until);
     Ok(())
 }
@@ -159,10 +167,12 @@ fn stop_on_signals(main: sward::Greenlet) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts a greenlet for each connection until the server stops.
-fn accept(listener: TcpListener, main: sward::Greenlet) {
-    let (mut pause, mut complained) = (ACCEPT_PAUSE_MIN, false);
-    for id in 0.. {
+/// Starts a greenlet for each connection until the server stops. Connections are numbered from
+/// `first` in steps of `ACCEPTORS`.
+fn accept(listener: &TcpListener, first: u64, main: sward::Greenlet) {
+    static COMPLAINT: Once = Once::new();
+    let mut pause = ACCEPT_PAUSE_MIN;
+    for id in (first..).step_by(ACCEPTORS as usize) {
         let accepted = listener.accept();
         if STOPPING.load(SeqCst) {
             return;
@@ -177,9 +187,7 @@ fn accept(listener: TcpListener, main: sward::Greenlet) {
             Err((ErrorKind::ConnectionAborted | ErrorKind::Interrupted, _)) => {}
             // EMFILE, ENFILE, ENOMEM, no network: it will pass, but to try again at once is to spin.
             Err((_, e)) => {
-                if !std::mem::replace(&mut complained, true) {
-                    eprintln!("hello_http: cannot accept for now: {e}");
-                }
+                COMPLAINT.call_once(|| eprintln!("hello_http: cannot accept for now: {e}"));
                 sward::sleep(pause);
                 pause = (2 * pause).min(ACCEPT_PAUSE_MAX);
             }
@@ -187,18 +195,19 @@ fn accept(listener: TcpListener, main: sward::Greenlet) {
     }
 }
 
-/// The acceptor sees that the server stops when its `accept` returns: a connection to `address` is
+/// An acceptor sees that the server stops when its `accept` returns: connections to `address` are
 /// our means to that end. Idle connections are closed first, for it takes descriptors.
-fn stop_accepting(mut acceptor: sward::JoinHandle<()>, address: SocketAddr) {
+fn stop_accepting(mut acceptors: Vec<sward::JoinHandle<()>>, address: SocketAddr) {
     const PATIENCE: Duration = Duration::from_millis(100);
-    loop {
+    while !acceptors.is_empty() {
         close_idle();
-        let _ = TcpStream::connect_timeout(&address, PATIENCE);
-        match acceptor.join_timeout(PATIENCE) {
-            Ok(_) => return close_idle(),
-            Err(running) => acceptor = running,
+        for _ in &acceptors {
+            let _ = TcpStream::connect_timeout(&address, PATIENCE);
         }
+        let running = |acceptor: sward::JoinHandle<()>| acceptor.join_timeout(PATIENCE).err();
+        acceptors = acceptors.into_iter().filter_map(running).collect();
     }
+    close_idle();
 }
 
 /// The address at which this host reaches a listener on `address`.
@@ -313,7 +322,8 @@ struct Session<'a> {
     input: Vec<u8>,
     /// The part of `input` that was received and not yet used.
     filled: Range<usize>,
-    /// Answers not yet sent: those to a batch of pipelined requests leave in one write.
+    /// Answers not yet sent: those to a batch of pipelined requests leave in one write. No more
+    /// than the requests that `input` has room for.
     output: Vec<u8>,
 }
 
@@ -383,10 +393,8 @@ impl Session<'_> {
         }
         let mut stream = &self.peer.stream;
         stream.set_read_timeout(Some(timeout))?;
-        match stream
-            .read(&mut self.input[self.filled.end..])
-            .map_err(|e| e.kind())
-        {
+        let free = &mut self.input[self.filled.end..];
+        match stream.read(free).map_err(|e| e.kind()) {
             Ok(0) if self.filled.is_empty() => return Err(End::Gone),
             Ok(0) => return Err(End::Refused(BAD_REQUEST)),
             Ok(count) => self.filled.end += count,
@@ -415,28 +423,19 @@ impl Session<'_> {
             Route::Bytes(_) => ("200 OK", TEXT, "".into()),
             Route::Count => ("200 OK", TEXT, format!("{} bytes\n", request.body).into()),
             Route::NotFound => ("404 Not Found", TEXT, "not found\n".into()),
-            Route::NotAllowed => (
-                "405 Method Not Allowed",
-                ALLOW,
-                "method not allowed\n".into(),
-            ),
+            Route::NotAllowed => ("405 Method Not Allowed", ALLOW, "not allowed\n".into()),
         };
-        let filler = if let Route::Bytes(count) = request.route {
-            count
-        } else {
-            0
+        let filler = match request.route {
+            Route::Bytes(count) => count,
+            _ => 0,
         };
         let keep_alive = request.keep_alive && !STOPPING.load(Relaxed);
-        let shown = if request.wants_body { &*text } else { "" };
-        self.answer(
-            keep_alive,
-            status,
-            fields,
-            text.len() as u64 + filler,
-            shown,
-        );
+        let length = text.len() as u64 + filler;
         if request.wants_body {
+            self.answer(keep_alive, status, fields, length, &text);
             self.send_filler(filler)?;
+        } else {
+            self.answer(keep_alive, status, fields, length, "");
         }
         if keep_alive { Ok(()) } else { Err(End::Done) }
     }
@@ -451,11 +450,8 @@ impl Session<'_> {
     }
 
     fn send_filler(&mut self, mut left: u64) -> io::Result<()> {
-        // Pipelined requests must not make us collect answers without end, either.
-        if left > 0 || self.output.len() > HEAD_MAX {
-            self.flush()?;
-        }
         while left > 0 {
+            self.flush()?;
             let count = left.min(FILLER.len() as u64);
             (&self.peer.stream).write_all(&FILLER[..count as usize])?;
             left -= count;

@@ -262,7 +262,7 @@ fn networking() -> io::Result<()> {
     server.join().unwrap()
 }
 
-// In place of `#[test]`; `cargo test` leaves examples out unless their manifest says otherwise.
+// In place of `#[test]`. `cargo test --example tour` runs it.
 #[sward::test(workers = 1)]
 fn tests_run_in_greenlets() {
     assert!(sward::try_current().is_some());

@@ -77,11 +77,11 @@ impl Config {
         self.kind == Kind::Moving
     }
 
-    /// How many greenlets can run at a time.
+    /// How many greenlets can run at a time, whichever they are: those of one home cannot.
     #[must_use]
     pub fn parallel(self) -> usize {
         match self.kind {
-            Kind::Few => self.workers.min(2),
+            Kind::Few => 1,
             Kind::Moving | Kind::Fixed => self.workers,
         }
     }

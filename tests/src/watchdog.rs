@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,13 @@ pub(crate) const LIMIT_VARIABLE: &str = "SWARD_TEST_LIMIT";
 /// How long the debugger may take.
 const DEBUGGER_LIMIT: Duration = Duration::from_secs(60);
 
+/// What is being watched over in this process: for who gives up first to name all of it.
+static WATCHED: Mutex<Vec<Arc<str>>> = Mutex::new(Vec::new());
+
 /// Armed from its making until it is dropped. When the time is over, it dumps all threads and aborts.
 #[derive(Debug)]
 pub struct Watchdog {
-    what: String,
+    what: Arc<str>,
     armed: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,8 +39,9 @@ impl Watchdog {
     /// If it cannot start a thread.
     pub fn with_limit(what: impl Display, limit: Duration) -> Watchdog {
         let test = thread::current();
-        let what = format!("{}, {what}", test.name().unwrap_or("a test"));
+        let what: Arc<str> = format!("{}, {what}", test.name().unwrap_or("a test")).into();
         let watched = what.clone();
+        lock_watched().push(what.clone());
         let (armed, disarmed) = mpsc::channel();
         let watch = move || {
             if disarmed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
@@ -60,12 +65,17 @@ impl Drop for Watchdog {
         if thread::panicking() {
             eprintln!("failed: {}", self.what);
         }
+        lock_watched().retain(|what| !Arc::ptr_eq(what, &self.what));
         drop(self.armed.take());
         if let Some(thread) = self.thread.take() {
             // It ends without a panic, or not at all.
             let _ = thread.join();
         }
     }
+}
+
+fn lock_watched() -> MutexGuard<'static, Vec<Arc<str>>> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The limit of a case.
@@ -79,7 +89,8 @@ pub(crate) fn limit() -> Duration {
 /// Prints `why` and the stacks of all threads, and aborts.
 pub(crate) fn dump_and_abort(why: &str) -> ! {
     // Not by `eprintln`, which the test runner keeps to itself until the end of the test.
-    let _ = writeln!(io::stderr(), "watchdog: {why}");
+    let watched = lock_watched().join("; ");
+    let _ = writeln!(io::stderr(), "watchdog: {why} (running: {watched})");
     dump(std::process::id());
     std::process::abort()
 }

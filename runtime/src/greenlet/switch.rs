@@ -61,10 +61,6 @@ impl fmt::Debug for Carrier {
     }
 }
 
-/// Bytes by which the tops of neighbouring stacks differ, and how many steps there are: without them the hot frames of
-/// all greenlets would fall into the same few sets of the cache. At most 448 of the 4,096 bytes of the first page.
-const COLOUR: (usize, usize) = (64, 8);
-
 /// Runs the greenlet until it suspends or ends, and tells what it wants.
 ///
 /// # Safety
@@ -72,16 +68,14 @@ const COLOUR: (usize, usize) = (64, 8);
 /// (`life.home`), and `life.stack` is there.
 pub(crate) unsafe fn resume(carrier: &Carrier, runnable: &mut Runnable) -> Request {
     let header: *const Header = runnable.header();
-    let colour = runnable.header().id as usize % COLOUR.1 * COLOUR.0;
     let life = runnable.life();
     let home: *const Home = Arc::as_ptr(life.home.as_ref().expect("a greenlet about to run has a home"));
     // SAFETY: `life` keeps it, and nobody but the caller touches `life` until the greenlet is published again.
     let home = unsafe { &*home };
     let context = life.context.take().unwrap_or_else(|| {
         let stack = life.stack.as_ref().expect("a greenlet about to run has a stack");
-        // SAFETY: the stack is the greenlet's own; it is given back after the greenlet's end only. Its smallest class
-        // is far larger than the colour.
-        unsafe { Context::new(stack.top().wrapping_sub(colour), stack.bottom(), entry) }
+        // SAFETY: the stack is the greenlet's own; it is given back after the greenlet's end only.
+        unsafe { Context::new(stack.top(), stack.bottom(), entry) }
     });
     carrier.budget.set(BUDGET);
     // SAFETY: the caller occupies the home.

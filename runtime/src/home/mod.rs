@@ -26,6 +26,8 @@ mod thread;
 
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::link::Link;
 pub(crate) use errno::{errno, set_errno};
@@ -45,6 +47,8 @@ pub(crate) struct Home {
     worker: Option<usize>,
     /// Its number in the pool.
     index: usize,
+    /// How many greenlets have it; a worker that keeps it ready counts as one. Changed by the pool, under its lock.
+    load: AtomicUsize,
 }
 
 // SAFETY: the slot is a thread-local of a thread that outlives the home's last use (`thread` joins it after the
@@ -62,6 +66,7 @@ impl Home {
             slot: slot(),
             worker: Some(worker),
             index: worker,
+            load: AtomicUsize::new(1),
         };
         assert!(home.occupancy.try_enter(), "a new home is free");
         Arc::new(home)
@@ -70,6 +75,12 @@ impl Home {
     /// The worker whose thread this home is, if it is fixed.
     pub(crate) fn worker(&self) -> Option<usize> {
         self.worker
+    }
+
+    /// Whether no other greenlet has this home, asked by one that has it: only that one could change it, until the limit of
+    /// homes is reached and all are shared anyway.
+    pub(crate) fn is_unshared(&self) -> bool {
+        self.load.load(Relaxed) == 1
     }
 
     /// Occupies the home for the greenlet that `link` is in, or leaves it in the home's list.

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use super::Home;
@@ -16,6 +17,15 @@ use super::thread::HomeThread;
 use crate::base::link::Link;
 use crate::base::lock::lock;
 use crate::base::rng::Rng;
+
+impl Inner {
+    /// Changes the load of home `index`. Relaxed: changed under the lock, and otherwise a hint.
+    fn load(&self, index: usize, by: isize) -> Arc<Home> {
+        let home = &self.threads[index].home;
+        home.load.store(home.load.load(Relaxed).wrapping_add_signed(by), Relaxed);
+        home.clone()
+    }
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -28,8 +38,6 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Inner {
     threads: Vec<HomeThread>,
-    /// How many greenlets (and workers that keep it ready) each home has.
-    loads: Vec<usize>,
     /// Homes whose load is 0.
     free: Vec<usize>,
     /// Homes being started outside the lock; they count against the limit.
@@ -42,7 +50,6 @@ impl Pool {
     pub(crate) fn new(name: &str, limit: usize) -> Self {
         let inner = Inner {
             threads: Vec::new(),
-            loads: Vec::new(),
             free: Vec::new(),
             starting: 0,
             rng: Rng::new(limit as u64),
@@ -54,8 +61,7 @@ impl Pool {
     pub(crate) fn acquire(&self) -> io::Result<Arc<Home>> {
         let mut inner = lock(&self.inner);
         if let Some(index) = inner.free.pop() {
-            inner.loads[index] += 1;
-            return Ok(inner.threads[index].home.clone());
+            return Ok(inner.load(index, 1));
         }
         if inner.threads.len() + inner.starting < self.limit {
             let index = inner.threads.len() + inner.starting;
@@ -71,10 +77,8 @@ impl Pool {
                     if let Some(home) = Arc::get_mut(&mut thread.home) {
                         home.index = index;
                     }
-                    let home = thread.home.clone();
                     inner.threads.push(thread);
-                    inner.loads.push(1);
-                    return Ok(home);
+                    return Ok(inner.load(index, 1));
                 }
                 // No more threads to be had: share what there is.
                 Err(error) if inner.threads.is_empty() => return Err(error),
@@ -84,13 +88,11 @@ impl Pool {
         if inner.threads.is_empty() {
             return Err(io::Error::other("the only home is still being started"));
         }
-        let (a, b) = (inner.rng.below(inner.loads.len()), inner.rng.below(inner.loads.len()));
-        let index = if inner.loads[b] < inner.loads[a] { b } else { a };
-        if inner.loads[index] == 0 {
-            inner.free.retain(|&free| free != index);
-        }
-        inner.loads[index] += 1;
-        Ok(inner.threads[index].home.clone())
+        // No home is free here: each has a load, so none can be shared and free at once.
+        let (a, b) = (inner.rng.below(inner.threads.len()), inner.rng.below(inner.threads.len()));
+        let load = |index: usize| inner.threads[index].home.load.load(Relaxed);
+        let index = if load(b) < load(a) { b } else { a };
+        Ok(inner.load(index, 1))
     }
 
     /// Starts homes until there are `count`, or as many as the limit allows.
@@ -108,7 +110,7 @@ impl Pool {
     /// Counts one more greenlet in `home`, which it shares with its parent.
     pub(crate) fn retain(&self, home: &Home) {
         if home.worker().is_none() {
-            lock(&self.inner).loads[home.index] += 1;
+            lock(&self.inner).load(home.index, 1);
         }
     }
 
@@ -118,9 +120,12 @@ impl Pool {
             return;
         }
         let mut inner = lock(&self.inner);
-        inner.loads[home.index] -= 1;
-        if inner.loads[home.index] == 0 {
-            inner.free.push(home.index);
+        // A runtime that has ended its homes while greenlets were left has no use for it any more.
+        if home.index < inner.threads.len() {
+            let home = inner.load(home.index, -1);
+            if home.load.load(Relaxed) == 0 {
+                inner.free.push(home.index);
+            }
         }
     }
 

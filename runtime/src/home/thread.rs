@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::{Builder, JoinHandle};
 
 use super::occupancy::Occupancy;
@@ -47,6 +48,7 @@ impl HomeThread {
             slot,
             worker: None,
             index,
+            load: AtomicUsize::new(0),
         });
         Ok(Self { home, gate, thread })
     }

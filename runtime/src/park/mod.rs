@@ -5,7 +5,7 @@
 //! ```text
 //! let wait = Wait::begin();
 //! queue.enlist(wait.token(TAG));      // whatever may end the wait gets a token
-//! if !already_true() { wait.park_until(deadline) } else { wait.cancel() }
+//! if !already_true() { wait.park_until(deadline) } else { drop(wait) }
 //! ```
 //!
 //! A token may fire at any moment from `begin` on, also before `park`; then `park` returns at once. Whoever enlists a
@@ -13,6 +13,7 @@
 //!
 //! `queue` is the list of tokens a source keeps. Cancellation will be one more token, given out in `begin` and kept in
 //! the greenlet's header: nothing else here has to change for it.
+#![forbid(unsafe_code)]
 
 mod queue;
 mod wait;

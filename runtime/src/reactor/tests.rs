@@ -1,4 +1,5 @@
 //! The reactor alone, with plain threads in the place of greenlets.
+#![forbid(unsafe_code)]
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;

@@ -75,13 +75,17 @@ impl Config {
         };
         let mut config = Self::default();
         if let Some(value) = var("SWARD_WORKERS")? {
-            config.workers = Some(number("SWARD_WORKERS", &value, "workers")?);
+            let workers = number("SWARD_WORKERS", &value, "workers")?;
+            check_workers(workers).map_err(|error| invalid(format!("SWARD_WORKERS: {error}")))?;
+            config.workers = Some(workers);
         }
         if let Some(value) = var("SWARD_HOMES")? {
             config.homes_kind = Some(home_name("SWARD_HOMES", &value)?);
         }
         if let Some(value) = var("SWARD_STACK_SIZE")? {
-            config.stack_size = Some(number("SWARD_STACK_SIZE", &value, "bytes")?);
+            let size = number("SWARD_STACK_SIZE", &value, "bytes")?;
+            Class::for_size(size).map_err(|error| invalid(format!("SWARD_STACK_SIZE: {error}")))?;
+            config.stack_size = Some(size);
         }
         if let Some(value) = var("SWARD_CONTEXT")? {
             let names = context::NAMES;
@@ -109,11 +113,7 @@ impl Config {
     /// Checks everything, and fills in the defaults.
     pub(super) fn settings(self) -> io::Result<Settings> {
         let workers = self.workers.unwrap_or_else(num_cpus::get);
-        if !(1..=MAX_WORKERS).contains(&workers) {
-            return Err(invalid(format!(
-                "a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}"
-            )));
-        }
+        check_workers(workers)?;
         let class = Class::for_size(self.stack_size.unwrap_or(Class::DEFAULT_SIZE))?;
         let limit = (workers * HOMES_PER_WORKER).clamp(HOMES_BOUNDS.0, HOMES_BOUNDS.1);
         let homes = match (self.homes, self.homes_kind) {
@@ -139,6 +139,13 @@ impl Config {
         let guard = if self.mprotect_guards { Guard::Mprotect } else { Guard::Auto };
         Ok(Settings { name, workers, homes, class, guard })
     }
+}
+
+fn check_workers(workers: usize) -> io::Result<()> {
+    if (1..=MAX_WORKERS).contains(&workers) {
+        return Ok(());
+    }
+    Err(invalid(format!("a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}")))
 }
 
 /// `value` as one of the names of homes.

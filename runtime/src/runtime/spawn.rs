@@ -172,11 +172,15 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn).
+    /// As [`spawn`](Self::spawn), and if called outside a greenlet.
     ///
-    /// # Panics
+    /// # Examples
     ///
-    /// If called outside a greenlet.
+    /// ```
+    /// assert!(sward::Builder::new().spawn_local(|| ()).is_err());
+    /// let spawned = sward::spawn(|| sward::Builder::new().name("child").spawn_local(|| 7).unwrap().join().unwrap());
+    /// assert_eq!(spawned.join().unwrap(), 7);
+    /// ```
     #[track_caller]
     pub fn spawn_local<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -203,7 +207,6 @@ impl Builder {
         spawned.map(JoinHandle::new).map_err(|_| closed())
     }
 
-    #[track_caller]
     fn spawn_local_at<F, T>(
         self,
         f: F,
@@ -213,12 +216,12 @@ impl Builder {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let Some((shared, home)) = own_home() else {
-            panic!(
-                "spawn_local was called on a plain thread: only a greenlet has a home to share with a child; \
-                 use sward::spawn, or call it inside a greenlet"
-            );
-        };
+        let (shared, home) = own_home().ok_or_else(|| {
+            io::Error::other(
+                "spawn_local was called on a plain thread: only a greenlet has a home to share with a child; use \
+                 sward::spawn, or call it inside a greenlet",
+            )
+        })?;
         let class = self.class(&shared)?;
         // SAFETY: `home` is the caller's own, in this runtime.
         let spawned = unsafe { shared.spawn(f, self.name, class, Some(home), site) };

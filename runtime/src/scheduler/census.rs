@@ -70,8 +70,9 @@ impl Census {
             .sum()
     }
 
-    /// Takes everybody out.
-    pub(crate) fn drain(&self) -> Vec<GreenletRef> {
-        self.0.iter().flat_map(|shard| std::mem::take(&mut *lock(shard)).places).flatten().collect()
+    /// Everybody who is in it.
+    pub(crate) fn everybody(&self) -> Vec<GreenletRef> {
+        let places = |shard: &Mutex<Shard>| lock(shard).places.iter().flatten().cloned().collect::<Vec<_>>();
+        self.0.iter().flat_map(|shard| places(shard)).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 use std::{io, ptr};
 
-use crossbeam_deque::{Injector, Stealer};
+use crossbeam_deque::{Injector, Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
 use super::census::Census;
@@ -277,6 +277,19 @@ impl Shared {
             || self.stopping.load(Acquire)
     }
 
+    /// A greenlet from one of the queues that are not a worker's own, when no worker runs any more.
+    pub(super) fn take_queued(&self) -> Option<Runnable> {
+        let inboxes = self.remotes.iter().map(|remote| &remote.inbox);
+        for queue in inboxes.chain([&self.injector]) {
+            while !queue.is_empty() {
+                if let Steal::Success(runnable) = queue.steal() {
+                    return Some(runnable);
+                }
+            }
+        }
+        None
+    }
+
     /// How many greenlets have not ended. Never too few: the ends are counted first.
     pub(crate) fn live(&self) -> usize {
         let finished: usize = self.remotes.iter().map(|r| r.counts.finished.load(SeqCst)).sum();
@@ -370,19 +383,5 @@ impl Schedule for Shared {
 
     fn disarm(&self, key: TimerKey) {
         self.timers.disarm(key);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // What is left in the queues was given up by shutdown, which dealt with the greenlets through the census.
-        let inboxes = self.remotes.iter().map(|remote| &remote.inbox);
-        for queue in inboxes.chain([&self.injector]) {
-            while !queue.is_empty() {
-                if let crossbeam_deque::Steal::Success(runnable) = queue.steal() {
-                    std::mem::forget(runnable);
-                }
-            }
-        }
     }
 }

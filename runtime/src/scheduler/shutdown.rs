@@ -162,36 +162,40 @@ fn wait_until_drained(shared: &Shared, deadline: Instant) {
     }
 }
 
-/// Step 4. No worker runs any more, so every right that is to be found is free to take.
+/// Step 4. No worker runs any more. The right to run each greenlet is in exactly one place: in a queue, in a home's list, in
+/// its wait word, or in the hands of a foreign thread that has just ended its wait and is about to push it. The last is
+/// waited for: until that thread has pushed, it relies on the greenlet, and through it on `shared`.
 fn give_up_the_rest(shared: &Shared) {
     let thread = CarrierThread::register();
-    while !shared.injector.is_empty() {
-        if let crossbeam_deque::Steal::Success(runnable) = shared.injector.steal() {
-            give_up_fresh(shared, runnable);
+    loop {
+        while let Some(runnable) = shared.take_queued() {
+            give_up(shared, runnable);
         }
-    }
-    for link in shared.homes.drain() {
-        // SAFETY: the list of a home that nobody occupies any more gave it to us.
-        give_up_fresh(shared, unsafe { Runnable::from_link(link) });
-    }
-    for greenlet in shared.census.drain() {
-        // If it is parked, its right is taken out of the word, so that a late token finds nothing. Otherwise the right was
-        // in a queue and has been forgotten above, or a late token is about to put it into one that nobody reads.
-        greenlet.wait.seize();
-        // SAFETY: no worker runs, so nobody else will use the right.
-        let mut runnable = unsafe { Runnable::new(greenlet.as_ptr()) };
-        // SAFETY: it has run, so no closure is dropped.
-        unsafe { runnable.refuse(NeverRan::Shutdown) };
-        runnable.finish_abandoned();
+        for link in shared.homes.drain() {
+            // SAFETY: the list of a home that nobody occupies any more gave the right to us.
+            give_up(shared, unsafe { Runnable::from_link(link) });
+        }
+        for greenlet in shared.census.everybody() {
+            if greenlet.wait.seize() {
+                // SAFETY: the right was in the word, and we have taken it.
+                give_up(shared, unsafe { Runnable::new(greenlet.as_ptr()) });
+            }
+        }
+        if shared.census.len() == 0 {
+            break;
+        }
+        std::thread::yield_now();
     }
     drop(thread);
 }
 
-/// Refuses a greenlet that never ran; one that did is in the census.
-fn give_up_fresh(shared: &Shared, mut runnable: Runnable) {
-    if !runnable.never_ran() {
-        std::mem::forget(runnable);
-        return;
+/// Ends a greenlet that will not run (again).
+fn give_up(shared: &Shared, mut runnable: Runnable) {
+    if let Some(place) = runnable.life().census.take() {
+        // SAFETY: it has run, so no closure is dropped.
+        unsafe { runnable.refuse(NeverRan::Shutdown) };
+        shared.census.leave(place);
+        return runnable.finish_abandoned();
     }
     let home = runnable.life().home.take();
     match &home {

@@ -424,7 +424,8 @@ impl Worker {
         self.leave_home(home.as_deref());
         if let Some(home) = home {
             let mut hot = self.hot.borrow_mut();
-            if self.own_home.is_none() && hot.is_none() {
+            // A home that a local child lives in still is not for strangers.
+            if self.own_home.is_none() && hot.is_none() && home.is_unshared() {
                 *hot = Some(home);
             } else {
                 self.shared.homes.release(&home);

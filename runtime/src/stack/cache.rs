@@ -1,7 +1,8 @@
 //! The cache: a few stacks at a worker's hand.
 //!
-//! Last in, first out, so that the next greenlet finds the lines of the last one's stack in the processor's cache. Nothing here is shared but a
-//! counter that only the owner writes; when a list runs empty or over, half of it is exchanged with the pool.
+//! Last in, first out, so that the next greenlet finds the lines of the last one's stack in the processor's
+//! cache. Nothing here is shared but a counter that only the owner writes; when a list runs empty or over,
+//! half of it is exchanged with the pool.
 #![forbid(unsafe_code)]
 
 use super::Stack;
@@ -16,8 +17,8 @@ use std::sync::atomic::Ordering;
 
 /// Stacks of one class in a cache at most. Arbitrary; the memory in them is not given back while they are here.
 const ROOM: usize = 32;
-/// Address space of the stacks of one class in a cache at most, so fewer of the larger ones and, from 16 MiB on, none: 32 of the
-/// default size.
+/// Address space of the stacks of one class in a cache at most, so fewer of the larger ones and, from 16 MiB
+/// on, none: 32 of the default size.
 const ROOM_BYTES: usize = ROOM * Class::DEFAULT_SIZE;
 
 /// A few stacks of a pool at the hand of one worker.

@@ -1,7 +1,8 @@
 //! Size classes: the sizes in which stacks come.
 //!
-//! Powers of two, so that the sizes that users ask for fall into few lists, and a slot that comes back fits the next one
-//! that asks. Rounding up costs address space only: a stack's memory is what has been touched of it.
+//! Powers of two, so that the sizes that users ask for fall into few lists, and a slot that comes back fits
+//! the next one that asks. Rounding up costs address space only: a stack's memory is what has been touched of
+//! it.
 #![forbid(unsafe_code)]
 
 use super::sys;
@@ -16,8 +17,8 @@ impl Class {
     pub(crate) const SMALLEST_SIZE: usize = 16 << 10;
     /// Usable bytes of the largest class.
     pub(crate) const LARGEST_SIZE: usize = 1 << 30;
-    /// Usable bytes of the class for those who do not say: enough for what std and common crates do in one thread, and a
-    /// million of them still leave 99.8 % of a 47-bit address space.
+    /// Usable bytes of the class for those who do not say: enough for what std and common crates do in one
+    /// thread, and a million of them still leave 99.8 % of a 47-bit address space.
     pub(crate) const DEFAULT_SIZE: usize = 256 << 10;
     /// The number of classes.
     pub(super) const COUNT: usize =

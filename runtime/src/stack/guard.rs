@@ -1,8 +1,8 @@
 //! Guards: the inaccessible page below each stack, so that an overflow is a fault and not silent corruption.
 //!
-//! Two means. Linux 6.13 has guards that are marks in the page table: a million of them cost no mapping. Everywhere else
-//! a guard is a page without rights, which splits the slab's mapping in two, and Linux limits the number of mappings.
-//! What the kernel can do is found out by trying, once for the process.
+//! Two means. Linux 6.13 has guards that are marks in the page table: a million of them cost no mapping.
+//! Everywhere else a guard is a page without rights, which splits the slab's mapping in two, and Linux limits
+//! the number of mappings. What the kernel can do is found out by trying, once for the process.
 
 use super::sys;
 use std::io;
@@ -27,14 +27,15 @@ pub(super) enum Raised {
     Protected,
 }
 
-/// What is known of marks in the page table: one of the three below. A cached fact that leads to no other memory, so relaxed
-/// everywhere; two threads that find it out at the same time find the same.
+/// What is known of marks in the page table: one of the three below. A cached fact that leads to no other
+/// memory, so relaxed everywhere; two threads that find it out at the same time find the same.
 static MARKS: AtomicU8 = AtomicU8::new(UNTRIED);
 const UNTRIED: u8 = 0;
 const WORKING: u8 = 1;
 const MISSING: u8 = 2;
 
-/// Guards that are protected pages, in the whole process. A count that leads to no other memory, so relaxed everywhere.
+/// Guards that are protected pages, in the whole process. A count that leads to no other memory, so relaxed
+/// everywhere.
 static PROTECTED: AtomicUsize = AtomicUsize::new(0);
 /// How many of those the limit on mappings allowed when it was last read; zero before that. Relaxed likewise.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
@@ -43,8 +44,8 @@ static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 const MAPPINGS_LEFT: usize = 1024;
 /// Mappings that a protected guard costs: its own, and the one that the slab is split into.
 const MAPPINGS_A_GUARD: usize = 2;
-/// How often a call is made that fails for want of a resource that is said to be temporary. Arbitrary, but bounded, so that
-/// the failure is reported and not waited for.
+/// How often a call is made that fails for want of a resource that is said to be temporary. Arbitrary, but
+/// bounded, so that the failure is reported and not waited for.
 const TRIES: u32 = 1000;
 
 impl Guard {

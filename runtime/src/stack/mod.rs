@@ -1,8 +1,8 @@
 //! Floor 1: the memory that greenlets run on.
 //!
-//! A [`Stack`] is the right to one slot of a slab: a guard and, above it, memory that costs nothing until it is touched. A
-//! [`Pool`] (one a runtime) maps the slabs and keeps the stacks that came back; a [`Cache`] (one a worker) keeps a few of them
-//! at hand, so that most takes and gives share nothing with other workers.
+//! A [`Stack`] is the right to one slot of a slab: a guard and, above it, memory that costs nothing until it
+//! is touched. A [`Pool`] (one a runtime) maps the slabs and keeps the stacks that came back; a [`Cache`]
+//! (one a worker) keeps a few of them at hand, so that most takes and gives share nothing with other workers.
 //!
 //! ```text
 //!            take                    draw                         first hand-out
@@ -11,10 +11,11 @@
 //!            give                   shelve          +----+ trim: memory goes back after a second
 //! ```
 //!
-//! A stack that is handed out again still holds what was on it. One that is dropped instead of given back is lost: its memory
-//! stays until the process ends, for somebody may still have frames there.
+//! A stack that is handed out again still holds what was on it. One that is dropped instead of given back is
+//! lost: its memory stays until the process ends, for somebody may still have frames there.
 //!
-//! `guard` puts up the guards, `slab` maps and cuts, `shelf` is the list of one class, `sys` the only door to the kernel.
+//! `guard` puts up the guards, `slab` maps and cuts, `shelf` is the list of one class, `sys` the only door to
+//! the kernel.
 
 mod cache;
 mod class;
@@ -36,7 +37,6 @@ pub(crate) use cache::Cache;
 pub(crate) use class::Class;
 pub(crate) use guard::Guard;
 pub(crate) use pool::Pool;
-pub(crate) use slab::SlotInfo;
 
 use slab::Slot;
 use std::ptr::NonNull;
@@ -44,7 +44,8 @@ use std::ptr::NonNull;
 /// The owned right to one slot: memory that nobody else touches, with a guard below.
 ///
 /// # Invariant
-/// `bottom..top` lies in the usable bytes of one slot of the pool `pool`, and there is no other `Stack` or `Slot` for it.
+/// `bottom..top` lies in the usable bytes of one slot of the pool `pool`, and there is no other `Stack` or
+/// `Slot` for it.
 #[derive(Debug)]
 #[must_use = "a stack that is dropped is lost"]
 pub(crate) struct Stack {
@@ -61,17 +62,21 @@ unsafe impl Send for Stack {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PoolId(u32);
 
-/// Tops lie at this many different distances from the ends of their slots.
+/// Tops lie at this many different distances from the ends of their slots. Measured with five lines touched on
+/// each stack in turn: 16 stacks take half the time that they take with equal tops; from 48 on it makes no
+/// difference. More would help a few more stacks, but eat of the one page that a parked greenlet should cost.
 const COLOURS: usize = 8;
 /// Bytes from one such distance to the next: two cache lines of 64 bytes, which are fetched as a pair.
 const COLOUR_STEP: usize = 128;
 
 impl Stack {
-    /// The stack in `slot`, which is one of `class` of the pool `pool`, in a system of pages of `1 << page_shift` bytes.
+    /// The stack in `slot`, which is one of `class` of the pool `pool`, in a system of pages of `1 <<
+    /// page_shift` bytes.
     ///
-    /// Slots are a whole number of pages apart, so without a difference between their tops the frames that each greenlet
-    /// uses most would all fall into the same few sets of the cache. Neighbours are an odd number of pages apart (but for stacks of one
-    /// page), so the number of its page tells a slot's colour. The top page is the same whatever the colour.
+    /// Slots are a whole number of pages apart, so without a difference between their tops the frames that
+    /// each greenlet uses most would all fall into the same few sets of the cache. Neighbours are an odd
+    /// number of pages apart (but for stacks of one page), so the number of its page tells a slot's colour.
+    /// The top page is the same whatever the colour.
     fn new(slot: Slot, class: Class, pool: PoolId, page_shift: u32) -> Stack {
         let bottom = slot.bottom();
         let colour = (bottom.addr().get() >> page_shift) % COLOURS;
@@ -101,11 +106,13 @@ impl Stack {
     }
 
     /// The size class.
+    #[allow(dead_code, reason = "for the report of an overflow")]
     pub(crate) fn class(&self) -> Class {
         self.class
     }
 
     /// The size of the class in bytes. `top` is up to 896 bytes less above `bottom`, see `new`.
+    #[allow(dead_code, reason = "for the report of an overflow")]
     pub(crate) fn size(&self) -> usize {
         self.class.size()
     }

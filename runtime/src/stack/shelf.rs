@@ -1,14 +1,16 @@
 //! The shelf: the shared list of the stacks of one class.
 //!
-//! *Warm* slots hold memory; *cold* ones have given theirs back; *bare* ones have never been used. They are handed out in this
-//! order. The pool keeps each shelf behind its lock and makes no system call but to map a slab while it holds one.
+//! *Warm* slots hold memory; *cold* ones have given theirs back; *bare* ones have never been used. They are
+//! handed out in this order. The pool keeps each shelf behind its lock and makes no system call but to map a
+//! slab while it holds one.
 //!
 //! # How a slot cools
 //!
-//! A slot may cool when it has lain here for a second. No time is kept for each: slots come and go at the back of `warm`,
-//! so all that were there at some moment and have not been asked for since are the first `idle` of the list, where
-//! `idle` is the shortest that the list has been since. `trim` sets this mark and, a second later, cools that many. `RESERVE`
-//! of them stay warm in part, with their topmost page: the first `topped` in the list.
+//! A slot may cool when it has lain here for a second. No time is kept for each: slots come and go at the
+//! back of `warm`, so all that were there at some moment and have not been asked for since are the first
+//! `idle` of the list, where `idle` is the shortest that the list has been since. `trim` sets this mark and,
+//! a second later, cools that many. `RESERVE` of them stay warm in part, with their topmost page: the first
+//! `topped` in the list.
 #![forbid(unsafe_code)]
 
 use super::slab::{Bare, Slab, Slot};
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How long a slot lies unused before its memory is given back.
 const COOLING: Duration = Duration::from_secs(1);
 /// How many slots of a class keep their topmost page for good. Arbitrary: two caches full.
-const RESERVE: usize = 64;
+pub(super) const RESERVE: usize = 64;
 
 /// The stacks of one class that nobody uses.
 #[derive(Debug, Default)]

@@ -1,7 +1,8 @@
 //! Slabs: mappings that hold many slots of one class, and the list in which a fault handler finds them.
 //!
-//! A slot is a guard and, above it, the usable bytes of a stack. Slots lie next to each other, so one mapping serves any number of
-//! them. A slot is handed out for the first time as a [`Bare`], which becomes a [`Slot`] when its guard is up.
+//! A slot is a guard and, above it, the usable bytes of a stack. Slots lie next to each other, so one mapping
+//! serves any number of them. A slot is handed out for the first time as a [`Bare`], which becomes a [`Slot`]
+//! when its guard is up.
 
 use super::class::Class;
 use super::guard::{self, Guard, Raised};
@@ -14,7 +15,8 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// The right to one slot whose guard is up: its lowest usable address.
 ///
 /// # Invariant
-/// There is one `Slot` (or `Stack`) for each slot of a slab that has been guarded, and only its owner touches the slot.
+/// There is one `Slot` (or `Stack`) for each slot of a slab that has been guarded, and only its owner touches
+/// the slot.
 #[derive(Debug)]
 pub(super) struct Slot(NonNull<u8>);
 
@@ -48,7 +50,8 @@ impl Bare {
         let slab = &*self.slab;
         // SAFETY: the slot lies within the slab, since `Slab::bare` made it so.
         let base = unsafe { slab.base.add(self.index * slab.stride) };
-        // SAFETY: the slot is ours (`Bare` is the right to it) and nobody has used it; its lowest bytes are the guard's.
+        // SAFETY: the slot is ours (`Bare` is the right to it) and nobody has used it; its lowest bytes are
+        // the guard's.
         match unsafe { guard.raise(base, slab.guard) } {
             Ok(raised) => {
                 slab.note(raised);
@@ -70,8 +73,8 @@ pub(super) struct Slab {
     stride: usize,
     /// Bytes of the guard at the low end of each.
     guard: usize,
-    /// How many slots have their guards. Written by who guards one, read by who drops the pool and so has seen all of
-    /// that happen: relaxed. The next likewise.
+    /// How many slots have their guards. Written by who guards one, read by who drops the pool and so has
+    /// seen all of that happen: relaxed. The next likewise.
     guarded: AtomicUsize,
     /// How many of these guards are mappings of their own.
     protected: AtomicUsize,
@@ -79,13 +82,14 @@ pub(super) struct Slab {
     next: AtomicPtr<Slab>,
 }
 
-// SAFETY: the pointers are addresses of memory to which `Slot` and `Bare` give the rights, one each; the slab itself never
-// touches it but to unmap it.
+// SAFETY: the pointers are addresses of memory to which `Slot` and `Bare` give the rights, one each; the slab
+// itself never touches it but to unmap it.
 unsafe impl Send for Slab {}
 // SAFETY: as above; all that changes behind a shared reference is atomic.
 unsafe impl Sync for Slab {}
 
-/// Address space that must still be there after a slab is mapped, for the heap would abort the process without. Arbitrary.
+/// Address space that must still be there after a slab is mapped, for the heap would abort the process
+/// without. Arbitrary.
 const SPACE_LEFT: usize = 4 << 20;
 
 impl Slab {
@@ -192,8 +196,8 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: the mapping is the slab's. The pool drops a slab only when all its slots have come back; the rights to
-        // those not yet handed out hold the slab.
+        // SAFETY: the mapping is the slab's. The pool drops a slab only when all its slots have come back;
+        // the rights to those not yet handed out hold the slab.
         let unmapped = unsafe { sys::unmap(self.base, self.len()) };
         debug_assert!(
             unmapped.is_ok(),
@@ -214,7 +218,8 @@ pub(crate) struct SlotInfo {
     pub(crate) in_guard: bool,
 }
 
-/// The slabs of a pool, the latest first: a list that only grows, so it can be read by a signal handler at any time.
+/// The slabs of a pool, the latest first: a list that only grows, so it can be read by a signal handler at
+/// any time.
 ///
 /// # Invariant
 /// Each pointer in the list stands for one reference of an `Arc`, held until the list is dropped.
@@ -255,8 +260,8 @@ impl Slabs {
     }
 
     fn iter(&self) -> impl Iterator<Item = &Slab> {
-        // Acquire: pairs with the exchange in `push`, and with those before it, of whose release sequences it is a part: the
-        // slabs behind the first are published as well.
+        // Acquire: pairs with the exchange in `push`, and with those before it, of whose release sequences it
+        // is a part: the slabs behind the first are published as well.
         let mut slab = self.head.load(Ordering::Acquire);
         std::iter::from_fn(move || {
             // SAFETY: a pointer in the list is null or keeps its slab alive as long as the list.

@@ -19,16 +19,16 @@ const GUARD_INSTALL: c_int = 102;
 /// Maps `len` bytes of zeroes for stacks.
 pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
     let base = sys_unix::map_with(len, MapFlags::NORESERVE | MapFlags::STACK)?;
-    // One huge page under each stack would turn a million parked greenlets into two terabytes. A kernel without huge
-    // pages refuses the advice, and needs none.
+    // One huge page under each stack would turn a million parked greenlets into two terabytes. A kernel
+    // without huge pages refuses the advice, and needs none.
     //
     // SAFETY: the mapping is ours, and the advice changes nothing that can be seen in it.
     let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
     Ok(base)
 }
 
-/// Gives the memory under `len` bytes from `base` on back to the system; what is read there later is zero. Guards in the
-/// range stay. Does nothing if the memory is locked, for then its owner wants it to stay.
+/// Gives the memory under `len` bytes from `base` on back to the system; what is read there later is zero.
+/// Guards in the range stay. Does nothing if the memory is locked, for then its owner wants it to stay.
 ///
 /// # Safety
 ///
@@ -38,14 +38,15 @@ pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
     let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontNeed) };
 }
 
-/// Makes every access to `len` bytes from `base` on a fault, without a mapping of its own. `Unsupported` if the kernel does
-/// not know how, or cannot because the memory is locked.
+/// Makes every access to `len` bytes from `base` on a fault, without a mapping of its own. `Unsupported` if
+/// the kernel does not know how, or cannot because the memory is locked.
 ///
 /// # Safety
 ///
 /// The range lies in mappings of `map`'s, and nobody uses it.
 pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<()> {
-    // `rustix` has no name for this advice. `errno` changes on the way of failure only, which a process walks once.
+    // `rustix` has no name for this advice. `errno` changes on the way of failure only, which a process walks
+    // once.
     //
     // SAFETY: nobody uses the range, as the caller promises.
     if unsafe { libc::madvise(base.as_ptr().cast(), len, GUARD_INSTALL) } == 0 {
@@ -62,8 +63,8 @@ pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<
 pub(super) fn is_guarded(address: NonNull<u8>) -> bool {
     const NO_SUCH_CHANGE: c_int = !0;
     const SET_SIZE: usize = 8;
-    // A call that reads the signal set at `address` first and then refuses, because it does not know the change asked
-    // for: EFAULT is the answer if the set could not be read. Nothing is changed either way.
+    // A call that reads the signal set at `address` first and then refuses, because it does not know the
+    // change asked for: EFAULT is the answer if the set could not be read. Nothing is changed either way.
     //
     // SAFETY: the kernel checks the address itself; no set is asked to be written, and the mask is not changed.
     let result = unsafe {

@@ -1,8 +1,8 @@
-//! The calls about memory that all Unix systems have. `sys_linux` and `sys_plain` add what differs; together they are
-//! `sys`, the only door of this module to the kernel.
+//! The calls about memory that all Unix systems have. `sys_linux` and `sys_plain` add what differs; together
+//! they are `sys`, the only door of this module to the kernel.
 //!
-//! The calls go through `rustix`, which on Linux does not touch `errno`: stacks are taken and given back while a home's
-//! thread pointer is loaded, and the `errno` found there belongs to greenlets.
+//! The calls go through `rustix`, which on Linux does not touch `errno`: stacks are taken and given back
+//! while a home's thread pointer is loaded, and the `errno` found there belongs to greenlets.
 
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
 use std::io;
@@ -17,8 +17,8 @@ pub(super) fn page_size() -> usize {
 
 /// Maps `len` bytes of zeroes, private to the process, with no memory reserved for them where `flags` say so.
 pub(super) fn map_with(len: usize, flags: MapFlags) -> io::Result<NonNull<u8>> {
-    // SAFETY: with a null hint and without `FIXED` the kernel chooses an unused range, so no memory that anyone knows of
-    // changes.
+    // SAFETY: with a null hint and without `FIXED` the kernel chooses an unused range, so no memory that
+    // anyone knows of changes.
     let base = unsafe {
         mm::mmap_anonymous(
             ptr::null_mut(),
