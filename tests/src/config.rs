@@ -60,9 +60,14 @@ impl Config {
             Err(_) => WORKERS.to_vec(),
         };
         let of_kind = |kind| workers.iter().map(move |&workers| Config { workers, kind });
-        let possible = |kind: &Kind| *kind == Kind::Fixed || can_move();
-        let kinds = Kind::ALL.into_iter().filter(possible);
-        kinds.flat_map(of_kind).collect()
+        let all = Kind::ALL.into_iter().flat_map(of_kind);
+        all.filter(|config| config.is_possible()).collect()
+    }
+
+    /// Whether this machine can run it.
+    #[must_use]
+    pub fn is_possible(self) -> bool {
+        self.kind == Kind::Fixed || can_move()
     }
 
     /// Whether a started greenlet may be resumed by another worker.

@@ -9,15 +9,22 @@ use std::fs;
 /// Without `/proc`.
 #[must_use]
 pub fn threads() -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc");
-    let count = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Threads:"))
-        .expect("a count of threads");
-    count.trim().parse().expect("a number")
+    status("Threads:").parse().expect("a number")
 }
 
-/// The number of open descriptors.
+/// Bytes of address space.
+///
+/// # Panics
+///
+/// Without `/proc`.
+#[must_use]
+pub fn address_space() -> u64 {
+    let size = status("VmSize:");
+    let kib: u64 = size.trim_end_matches(" kB").parse().expect("a number");
+    kib << 10
+}
+
+/// The number of open descriptors, the one for looking among them.
 ///
 /// # Panics
 ///
@@ -25,4 +32,10 @@ pub fn threads() -> usize {
 #[must_use]
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("/proc").count()
+}
+
+fn status(key: &str) -> String {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc");
+    let value = status.lines().find_map(|line| line.strip_prefix(key));
+    value.expect("the kernel says it").trim().to_owned()
 }

@@ -132,3 +132,51 @@ pub(crate) fn allow_debugger() {
         let _ = rustix::process::set_ptracer(rustix::process::PTracer::Any);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::child;
+    use crate::until::until;
+
+    /// Where the main thread hangs, to be found in the dump.
+    #[inline(never)]
+    fn a_place_to_hang() {
+        loop {
+            thread::park();
+        }
+    }
+
+    #[test]
+    fn what_hangs_is_named_and_shown() {
+        let name = "watchdog::tests::what_hangs_is_named_and_shown";
+        let hang = || {
+            let _watchdog = Watchdog::with_limit("the case", Duration::from_millis(50));
+            a_place_to_hang();
+        };
+        child::run(name, &[], hang, |ended| {
+            assert!(!ended.status.success(), "{ended}");
+            assert!(ended.errors_with("the case: still not done after 50ms") == 1, "{ended}");
+            if Command::new("gdb").arg("--version").output().is_ok() {
+                assert!(ended.stdout.contains("a_place_to_hang"), "{ended}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_waited_for_is_named() {
+        let name = "watchdog::tests::what_is_waited_for_is_named";
+        let hang = || until(|| Err::<(), _>("the moon".to_owned()));
+        child::run(name, &[(LIMIT_VARIABLE, "1")], hang, |ended| {
+            assert!(!ended.status.success(), "{ended}");
+            assert_eq!(ended.errors_with("the moon"), 1, "{ended}");
+            assert!(ended.errors_with("src/watchdog.rs:") >= 1, "where: {ended}");
+        });
+    }
+
+    #[test]
+    fn what_ends_in_time_is_left_alone() {
+        drop(Watchdog::with_limit("nothing", Duration::from_millis(20)));
+        thread::sleep(Duration::from_millis(40));
+    }
+}

@@ -4,8 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::thread;
 
+use sward::Homes;
 use sward_tests::identity::{errno, identity, set_errno};
-use sward_tests::{Config, Rng, Section, Storm, Suspension, each_config, storm};
+use sward_tests::{
+    Config, Kind, Rng, Section, Storm, Suspension, Watchdog, each_config, settle, storm,
+};
 
 thread_local! {
     static CELL: Cell<u64> = const { Cell::new(0) };
@@ -171,6 +174,30 @@ fn references_all_the_way_down() {
         assert_eq!(identity(), before);
     }
     each_storm(|_, rng| descend(8, rng));
+}
+
+/// All greenlets of a runtime in one home: one runs at a time, whatever the number of workers, and still they migrate.
+#[test]
+fn one_home_for_all() {
+    for workers in [1, 2, 4] {
+        let config = Config { workers, kind: Kind::Few };
+        if !config.is_possible() {
+            return;
+        }
+        let _watchdog = Watchdog::new(config);
+        let one = config.builder().homes(Homes::Moving { limit: 1 });
+        let runtime = one.build().unwrap();
+        let home = runtime.block_on(identity);
+        storm(config, &runtime, Storm::default(), move |rng, _| {
+            SECTION.with(Section::pass);
+            Suspension::any(rng).suspend();
+            assert_eq!(identity(), home);
+        });
+        let passes = runtime.block_on(|| SECTION.with(Section::passes));
+        assert!(passes >= 24 * 12, "{passes} passes were counted");
+        settle(&runtime.handle());
+        assert_eq!(runtime.handle().metrics().homes, 1);
+    }
 }
 
 /// However many share a home, no two of them run at a time.

@@ -78,7 +78,10 @@ fn data_and_end_in_one_edge_later() {
             } else {
                 drop(client);
             }
-            assert_eq!(runtime.spawn(move || read_short(&server)).join().unwrap(), 10);
+            assert_eq!(
+                runtime.spawn(move || read_short(&server)).join().unwrap(),
+                10
+            );
         }
     });
 }
@@ -178,7 +181,9 @@ fn resets_before_the_accept() {
         let acceptor = runtime.spawn(move || {
             let mut good = 0;
             while good < 20 {
-                let Ok((mut stream, _)) = listener.accept() else { continue };
+                let Ok((mut stream, _)) = listener.accept() else {
+                    continue;
+                };
                 let mut byte = [0];
                 if matches!(stream.read(&mut byte), Ok(1)) {
                     good += 1;
@@ -188,7 +193,10 @@ fn resets_before_the_accept() {
         let clients = runtime.spawn(move || {
             for _ in 0..20 {
                 reset(TcpStream::connect(address).unwrap());
-                TcpStream::connect(address).unwrap().write_all(&[1]).unwrap();
+                TcpStream::connect(address)
+                    .unwrap()
+                    .write_all(&[1])
+                    .unwrap();
             }
         });
         clients.join().unwrap();
@@ -214,7 +222,10 @@ fn half_close() {
             assert_eq!(read_all(&*stream).unwrap().len(), big);
             writer.join().unwrap();
         };
-        let sides = [runtime.spawn(move || side(client)), runtime.spawn(move || side(server))];
+        let sides = [
+            runtime.spawn(move || side(client)),
+            runtime.spawn(move || side(server)),
+        ];
         for side in sides {
             side.join().unwrap();
         }

@@ -29,7 +29,9 @@ fn echo(listener: TcpListener, connections: usize) {
             })
         })
         .collect();
-    servers.into_iter().for_each(|server| server.join().unwrap());
+    servers
+        .into_iter()
+        .for_each(|server| server.join().unwrap());
 }
 
 /// All connections are open at once, then all talk at once.
@@ -58,7 +60,9 @@ fn a_thousand_connections() {
                 })
             })
             .collect();
-        clients.into_iter().for_each(|client| client.join().unwrap());
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
         server.join().unwrap();
     });
 }
@@ -77,9 +81,7 @@ fn a_busy_connection_starves_nobody() {
                 }
             })
         };
-        let reader = runtime.spawn(move || {
-            while server.read(&mut [0; 64]).unwrap() > 0 {}
-        });
+        let reader = runtime.spawn(move || while server.read(&mut [0; 64]).unwrap() > 0 {});
         let other = runtime.spawn(|| (0..20).for_each(|_| sward::yield_now()));
         other.join().unwrap();
         let (listener, address) = listener();
@@ -122,14 +124,22 @@ fn much_data_arrives_in_order() {
         let receive = move |stream: &TcpStream| {
             let bytes = read_all(stream).unwrap();
             assert_eq!(bytes.len(), size);
-            assert!(bytes.iter().enumerate().all(|(at, &byte)| byte == pattern(at)));
+            assert!(
+                bytes
+                    .iter()
+                    .enumerate()
+                    .all(|(at, &byte)| byte == pattern(at))
+            );
         };
         let ends: Vec<_> = [client, server]
             .into_iter()
             .flat_map(|stream| {
                 let stream = Arc::new(stream);
                 let other = stream.clone();
-                [runtime.spawn(move || send(&stream)), runtime.spawn(move || receive(&other))]
+                [
+                    runtime.spawn(move || send(&stream)),
+                    runtime.spawn(move || receive(&other)),
+                ]
             })
             .collect();
         ends.into_iter().for_each(|end| end.join().unwrap());
@@ -160,7 +170,9 @@ fn short_connections() {
                 })
             })
             .collect();
-        clients.into_iter().for_each(|client| client.join().unwrap());
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
         server.join().unwrap();
     });
 }
@@ -173,7 +185,11 @@ fn accepting_without_descriptors() {
         &[],
         || {
             for homes in [sward::Homes::Moving { limit: 8 }, sward::Homes::Fixed] {
-                let runtime = sward::Runtime::builder().workers(2).homes(homes).build().unwrap();
+                let runtime = sward::Runtime::builder()
+                    .workers(2)
+                    .homes(homes)
+                    .build()
+                    .unwrap();
                 let (listener, address) = listener();
                 let listener = Arc::new(listener);
                 // So that it is registered, and its homes and stacks are there.
@@ -184,7 +200,9 @@ fn accepting_without_descriptors() {
                 until(|| runtime.handle().metrics().sources == 1);
                 drop(std::net::TcpStream::connect(address).unwrap());
                 warm.join().unwrap();
-                let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+                let clients: Vec<_> = (0..3)
+                    .map(|_| std::net::TcpStream::connect(address).unwrap())
+                    .collect();
                 let mut held = Vec::new();
                 while let Ok(file) = std::fs::File::open("/dev/null") {
                     held.push(file);
@@ -232,9 +250,18 @@ fn a_closed_descriptor() {
                 drop(stream);
                 // SAFETY: nobody has the number at this moment; the value is forgotten below, before somebody may.
                 let closed = unsafe { TcpStream::from_raw_fd(number) };
-                assert_eq!((&closed).read(&mut [0]).unwrap_err().raw_os_error(), Some(libc::EBADF));
-                assert_eq!((&closed).write(&[0]).unwrap_err().raw_os_error(), Some(libc::EBADF));
-                assert_eq!(closed.set_nonblocking(true).map_err(|error| error.kind()), Ok::<(), ErrorKind>(()));
+                assert_eq!(
+                    (&closed).read(&mut [0]).unwrap_err().raw_os_error(),
+                    Some(libc::EBADF)
+                );
+                assert_eq!(
+                    (&closed).write(&[0]).unwrap_err().raw_os_error(),
+                    Some(libc::EBADF)
+                );
+                assert_eq!(
+                    closed.set_nonblocking(true).map_err(|error| error.kind()),
+                    Ok::<(), ErrorKind>(())
+                );
                 std::mem::forget(closed);
             });
         },

@@ -100,22 +100,18 @@ fn after_the_shutdown() {
         let (server, mut client) = pair_with_std();
         let (listener, address) = listener();
         let (server, listener) = (Arc::new(server), Arc::new(listener));
-        let waiters = {
+        // Both wait here, so both belong here.
+        server.set_read_timeout(Some(net_support::MOMENT)).unwrap();
+        {
             let (server, listener) = (server.clone(), listener.clone());
-            // Both wait here, so both belong here.
-            server.set_read_timeout(Some(net_support::MOMENT)).unwrap();
             runtime.block_on(move || {
                 (&*server).read(&mut [0]).unwrap_err();
-                let acceptor = {
-                    let listener = listener.clone();
-                    sward::spawn(move || listener.accept().unwrap())
-                };
-                let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let acceptor = sward::spawn(move || listener.accept().unwrap());
+                let _client = TcpStream::connect(address).unwrap();
                 acceptor.join().unwrap();
-                server.set_read_timeout(None).unwrap();
-            })
-        };
-        let () = waiters;
+            });
+        }
+        server.set_read_timeout(None).unwrap();
         assert!(runtime.handle().metrics().sources >= 1);
         // One from a plain thread is under way.
         let waiting = {
@@ -147,7 +143,6 @@ fn after_the_shutdown() {
         client.write_all(b"hello").unwrap();
         assert_eq!(reader.join().unwrap(), 5);
         drop((server, listener));
-        let _ = address;
         other.shutdown(SHUTDOWN).unwrap();
     });
 }
@@ -192,7 +187,10 @@ fn to_std_and_back() {
             // One that was asked not to block does not block std either.
             server.set_nonblocking(true).unwrap();
             let mut standard = std::net::TcpStream::from(server);
-            assert_eq!(standard.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert_eq!(
+                standard.read(&mut [0]).unwrap_err().kind(),
+                ErrorKind::WouldBlock
+            );
             // Through a bare descriptor.
             let fd = OwnedFd::from(TcpStream::from(OwnedFd::from(standard)));
             let number = TcpStream::from(fd).into_raw_fd();
@@ -276,7 +274,12 @@ fn descriptors_are_closed_and_not_inherited() {
                 let client = sward::spawn(move || TcpStream::connect(address).unwrap());
                 let (server, _) = listener.accept().unwrap();
                 let clone = server.try_clone().unwrap();
-                for fd in [listener.as_fd(), server.as_fd(), clone.as_fd(), client.join().unwrap().as_fd()] {
+                for fd in [
+                    listener.as_fd(),
+                    server.as_fd(),
+                    clone.as_fd(),
+                    client.join().unwrap().as_fd(),
+                ] {
                     let flags = rustix::io::fcntl_getfd(fd).unwrap();
                     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
                 }

@@ -14,7 +14,11 @@ use sward::net::{TcpListener, TcpStream};
 use sward_tests::{each_runtime, until};
 
 /// Every byte goes to one of the readers, and each hears of the end.
-fn share_reading(runtime: &sward::Runtime, streams: Vec<Arc<TcpStream>>, mut client: std::net::TcpStream) {
+fn share_reading(
+    runtime: &sward::Runtime,
+    streams: Vec<Arc<TcpStream>>,
+    mut client: std::net::TcpStream,
+) {
     let total = 20_000usize;
     let readers: Vec<_> = streams
         .into_iter()
@@ -37,7 +41,10 @@ fn share_reading(runtime: &sward::Runtime, streams: Vec<Arc<TcpStream>>, mut cli
             thread::yield_now();
         }
     });
-    let got: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+    let got: usize = readers
+        .into_iter()
+        .map(|reader| reader.join().unwrap())
+        .sum();
     assert_eq!(got, total);
     writer.join().unwrap();
 }
@@ -55,7 +62,9 @@ fn readers_of_one_stream() {
 fn readers_of_clones() {
     each_runtime(|runtime| {
         let (server, client) = pair_with_std();
-        let mut streams: Vec<_> = (0..5).map(|_| Arc::new(server.try_clone().unwrap())).collect();
+        let mut streams: Vec<_> = (0..5)
+            .map(|_| Arc::new(server.try_clone().unwrap()))
+            .collect();
         streams.push(Arc::new(server));
         share_reading(runtime, streams, client);
     });
@@ -82,7 +91,9 @@ fn one_byte_for_many_readers() {
             client.write_all(&[1]).unwrap();
             until(|| got.load(SeqCst) == n);
         }
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
 }
 
@@ -99,7 +110,9 @@ fn one_edge_for_many_readers() {
             })
             .collect();
         client.write_all(&[1; 10]).unwrap();
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
 }
 
@@ -122,10 +135,16 @@ fn writers_of_one_stream() {
             })
             .collect();
         let reader = runtime.spawn(move || read_all(client).unwrap());
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
         drop((server, clone));
         let mut counts = [0usize; 6];
-        reader.join().unwrap().into_iter().for_each(|n| counts[usize::from(n)] += 1);
+        reader
+            .join()
+            .unwrap()
+            .into_iter()
+            .for_each(|n| counts[usize::from(n)] += 1);
         assert_eq!(counts, [1 << 20; 6]);
     });
 }
@@ -197,14 +216,18 @@ fn share_accepting(
             })
         })
         .collect();
-    clients.into_iter().for_each(|client| client.join().unwrap());
+    clients
+        .into_iter()
+        .for_each(|client| client.join().unwrap());
     until(|| accepted.load(SeqCst) == connections);
     // Those who wait still are called off.
     for _ in 0..acceptors {
         drop(std::net::TcpStream::connect(address));
     }
     let mut seen = BTreeSet::new();
-    handles.into_iter().for_each(|handle| seen.extend(handle.join().unwrap()));
+    handles
+        .into_iter()
+        .for_each(|handle| seen.extend(handle.join().unwrap()));
     assert_eq!(seen.len(), connections);
 }
 
@@ -221,7 +244,9 @@ fn acceptors_on_one_listener() {
 fn acceptors_on_clones() {
     each_runtime(|runtime| {
         let (listener, address) = listener();
-        let mut listeners: Vec<_> = (0..4).map(|_| Arc::new(listener.try_clone().unwrap())).collect();
+        let mut listeners: Vec<_> = (0..4)
+            .map(|_| Arc::new(listener.try_clone().unwrap()))
+            .collect();
         listeners.push(Arc::new(listener));
         share_accepting(runtime, listeners, address);
     });
@@ -239,10 +264,13 @@ fn acceptors_that_take_one_each() {
                 runtime.spawn(move || listener.accept().unwrap())
             })
             .collect();
-        let clients: Vec<_> =
-            (0..20).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-        let streams: Vec<_> =
-            acceptors.into_iter().map(|acceptor| acceptor.join().unwrap()).collect();
+        let clients: Vec<_> = (0..20)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        let streams: Vec<_> = acceptors
+            .into_iter()
+            .map(|acceptor| acceptor.join().unwrap())
+            .collect();
         assert_eq!(streams.len(), clients.len());
     });
 }
@@ -267,7 +295,9 @@ fn dropping_a_clone_while_another_reads() {
             client.write_all(&[1]).unwrap();
             until(|| done.load(SeqCst) == 1 && runtime.handle().metrics().sources == 1);
             client.write_all(&[2]).unwrap();
-            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            readers
+                .into_iter()
+                .for_each(|reader| reader.join().unwrap());
         }
         drop(server);
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
@@ -287,7 +317,10 @@ fn clones_share_settings() {
                 assert_eq!(stream.write_timeout().unwrap(), Some(AGES * 2));
             }
             second.set_nonblocking(true).unwrap();
-            assert_eq!((&first).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert_eq!(
+                (&first).read(&mut [0]).unwrap_err().kind(),
+                ErrorKind::WouldBlock
+            );
             let (listener, _) = listener();
             let clone = listener.try_clone().unwrap();
             listener.set_nonblocking(true).unwrap();

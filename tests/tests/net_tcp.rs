@@ -24,7 +24,10 @@ fn bind_error() {
         let taken = TcpListener::bind("203.0.113.1:0").unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::AddrNotAvailable);
         let none: &[SocketAddr] = &[];
-        assert_eq!(TcpListener::bind(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            TcpListener::bind(none).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
         TcpListener::bind("not an address").unwrap_err();
     });
 }
@@ -33,7 +36,11 @@ fn bind_error() {
 fn connect_error() {
     everywhere(|| {
         // Bound and not listening, so that nobody else gets the port.
-        let bound = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+        let bound = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        );
         let bound = bound.unwrap();
         rustix::net::bind(&bound, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = SocketAddr::try_from(rustix::net::getsockname(&bound).unwrap()).unwrap();
@@ -42,7 +49,10 @@ fn connect_error() {
         let refused = TcpStream::connect_timeout(&address, net_support::AGES).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         let none: &[SocketAddr] = &[];
-        assert_eq!(TcpStream::connect(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            TcpStream::connect(none).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
         let zero = TcpStream::connect_timeout(&address, std::time::Duration::ZERO).unwrap_err();
         assert_eq!(zero.kind(), ErrorKind::InvalidInput);
         // The one that answers is found behind those that do not.
@@ -107,7 +117,11 @@ fn writing_after_the_peer_has_gone() {
                 break error;
             }
         };
-        let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted];
+        let kinds = [
+            ErrorKind::ConnectionReset,
+            ErrorKind::BrokenPipe,
+            ErrorKind::ConnectionAborted,
+        ];
         assert!(kinds.contains(&error.kind()), "{error}");
     });
 }
@@ -135,8 +149,18 @@ fn vectored() {
     everywhere(|| {
         let (mut client, mut server) = pair();
         assert_eq!(client.write_vectored(&[]).unwrap(), 0);
-        assert_eq!(client.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&[])]).unwrap(), 0);
-        assert_eq!(server.read_vectored(&mut [IoSliceMut::new(&mut [])]).unwrap(), 0);
+        assert_eq!(
+            client
+                .write_vectored(&[IoSlice::new(&[]), IoSlice::new(&[])])
+                .unwrap(),
+            0
+        );
+        assert_eq!(
+            server
+                .read_vectored(&mut [IoSliceMut::new(&mut [])])
+                .unwrap(),
+            0
+        );
         let (a, b, c) = ([], [10], [11, 12]);
         let sent = client
             .write_vectored(&[IoSlice::new(&a), IoSlice::new(&b), IoSlice::new(&c)])
@@ -175,7 +199,12 @@ fn vectored() {
         }
         assert_eq!(got, bytes);
         sender.join().unwrap();
-        assert_eq!(server.read_vectored(&mut [IoSliceMut::new(&mut [0])]).unwrap(), 0);
+        assert_eq!(
+            server
+                .read_vectored(&mut [IoSliceMut::new(&mut [0])])
+                .unwrap(),
+            0
+        );
     });
 }
 
@@ -206,7 +235,10 @@ fn peeking_takes_nothing() {
         server.set_nonblocking(true).unwrap();
         assert_eq!(server.peek(&mut [0]).unwrap(), 0);
         client.set_nonblocking(true).unwrap();
-        assert_eq!(client.peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            client.peek(&mut [0]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
     });
 }
 
@@ -217,7 +249,10 @@ fn shutting_down() {
         // The other direction goes on.
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(server.read(&mut [0]).unwrap(), 0);
-        assert_eq!(client.write(&[1]).unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(
+            client.write(&[1]).unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
         server.write_all(&[1]).unwrap();
         assert_eq!(client.read(&mut [0; 4]).unwrap(), 1);
         server.shutdown(Shutdown::Both).unwrap();
@@ -270,7 +305,10 @@ fn options() {
 fn a_port_is_taken_and_free_again() {
     everywhere(|| {
         let (first, address) = listener();
-        assert_eq!(TcpListener::bind(address).unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert_eq!(
+            TcpListener::bind(address).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
         // With a connection that lingers: bound with SO_REUSEADDR, the port is free all the same.
         let client = TcpStream::connect(address).unwrap();
         let (server, _) = first.accept().unwrap();
@@ -291,11 +329,16 @@ fn the_builder() {
         assert_eq!(second.local_addr().unwrap(), address);
         // Whoever connects is served by one or the other.
         let (count, each) = (32, [first, second]);
-        let clients: Vec<_> =
-            (0..count).map(|_| sward::spawn(move || TcpStream::connect(address).unwrap())).collect();
-        let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        let clients: Vec<_> = (0..count)
+            .map(|_| sward::spawn(move || TcpStream::connect(address).unwrap()))
+            .collect();
+        let clients: Vec<_> = clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect();
         let mut accepted = 0;
-        each.iter().for_each(|listener| listener.set_nonblocking(true).unwrap());
+        each.iter()
+            .for_each(|listener| listener.set_nonblocking(true).unwrap());
         until(|| {
             for listener in &each {
                 while listener.accept().is_ok() {
@@ -306,9 +349,15 @@ fn the_builder() {
         });
         drop(clients);
         let none: &[SocketAddr] = &[];
-        assert_eq!(builder.bind(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            builder.bind(none).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
         // One that did not ask for it does not get in.
-        assert_eq!(TcpListener::bind(address).unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert_eq!(
+            TcpListener::bind(address).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
     });
 }
 
@@ -318,7 +367,10 @@ fn incoming_goes_on() {
         let (listener, address) = listener();
         let clients = sward::spawn(move || {
             for n in 0..10u8 {
-                TcpStream::connect(address).unwrap().write_all(&[n]).unwrap();
+                TcpStream::connect(address)
+                    .unwrap()
+                    .write_all(&[n])
+                    .unwrap();
             }
         });
         for (n, stream) in (0..10u8).zip(listener.incoming()) {

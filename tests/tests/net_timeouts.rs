@@ -130,7 +130,10 @@ fn each_direction_has_its_own() {
 #[cfg(target_os = "linux")]
 fn connecting_times_out() {
     everywhere(|| {
-        let full = sward::net::TcpListener::builder().backlog(0).bind("127.0.0.1:0").unwrap();
+        let full = sward::net::TcpListener::builder()
+            .backlog(0)
+            .bind("127.0.0.1:0")
+            .unwrap();
         let address: SocketAddr = full.local_addr().unwrap();
         let mut held = Vec::new();
         let error = loop {
@@ -162,7 +165,10 @@ fn nonblocking() {
         let mut client = TcpStream::connect(address).unwrap();
         let (mut server, _) = listener.accept().unwrap();
         client.set_nonblocking(true).unwrap();
-        assert_eq!(client.read(&mut [0; 5]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            client.read(&mut [0; 5]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
         loop {
             if let Err(error) = client.write(&[0; 65536]) {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sward::{Builder, Handle, Homes, Runtime};
-use sward_tests::{Suspension, child, each_config, each_runtime, process, settle, until};
+use sward_tests::{Suspension, Watchdog, child, each_config, each_runtime, process, settle, until};
 
 const LONG: Duration = Duration::from_secs(100);
 
@@ -267,6 +268,34 @@ fn two_hundred_runtimes_leave_nothing() {
     child::run("two_hundred_runtimes_leave_nothing", &[], body, |ended| {
         ended.succeeded()
     });
+}
+
+/// What the system refuses is an error that leaves nothing behind, and the process goes on.
+#[test]
+fn no_threads_and_no_descriptors() {
+    fn refused(resource: Resource, limit: u64, workers: usize) {
+        let (threads, before) = (process::threads(), getrlimit(resource));
+        setrlimit(resource, Rlimit { current: Some(limit), ..before.clone() }).unwrap();
+        for homes in [Homes::Fixed, Homes::Moving { limit: 4 }] {
+            let built = Runtime::builder().workers(workers).homes(homes).build();
+            let error = built.expect_err("the system refuses it");
+            assert!(error.raw_os_error().is_some() || !error.to_string().is_empty());
+        }
+        setrlimit(resource, before).unwrap();
+        until(|| process::threads() <= threads);
+        let runtime = Runtime::builder().workers(2).build().unwrap();
+        assert_eq!(runtime.block_on(|| 5), 5);
+    }
+    let body = || {
+        let _watchdog = Watchdog::new("limits");
+        let descriptors = process::descriptors();
+        // The list that was read is one of those counted.
+        refused(Resource::Nofile, descriptors as u64 - 1, 2);
+        assert!(process::descriptors() <= descriptors);
+        // A thread has 2 MiB of stack.
+        refused(Resource::As, process::address_space() + (64 << 20), 400);
+    };
+    child::run("no_threads_and_no_descriptors", &[], body, |ended| ended.succeeded());
 }
 
 /// Also when threads and memory come and go at the same time: each of these starts four homes and ends.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use sward::{Builder, Homes, Runtime};
-use sward_tests::child;
-use sward_tests::{each_config, each_runtime, until};
+use sward_tests::{child, each_config, each_runtime, process, until};
 
 /// What a frame of `descend` takes at least.
 const FRAME: usize = 1024;
@@ -164,7 +163,7 @@ fn no_memory_for_a_stack() {
             let metrics = runtime.handle();
             until(|| metrics.metrics().suspended == 8);
             let limit = rustix::process::Rlimit {
-                current: Some(address_space() + (96 << 20)),
+                current: Some(process::address_space() + (96 << 20)),
                 maximum: None,
             };
             rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
@@ -198,17 +197,4 @@ fn no_memory_for_a_stack() {
             assert_eq!(ended.stdout, "went on\n", "{ended}");
         });
     }
-}
-
-/// Bytes of address space that this process has.
-fn address_space() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let kib: u64 = size
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    kib << 10
 }

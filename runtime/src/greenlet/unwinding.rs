@@ -100,9 +100,9 @@ fn raise_credit() -> Credit {
 
 /// Takes one off the calling thread's count.
 fn settle(credit: Credit) {
+    let Credit { context, _stack } = credit;
     // SAFETY: the stack lives until the execution has come back for good; see the module for the change of thread.
-    let transfer = unsafe { credit.context.resume(0) };
-    drop(transfer);
+    let _ended = unsafe { context.resume(0) };
 }
 
 /// The body of a credit: raises, switches away in the one destructor, catches, and leaves for good.

@@ -58,7 +58,12 @@ impl From<Stop> for io::Error {
 impl<T: AsFd> Io<T> {
     /// Takes over `inner`, which must be in the kernel's non-blocking mode.
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner: Some(inner), source: OnceLock::new(), joining: Mutex::new(()), settings: OnceLock::new() }
+        Self {
+            inner: Some(inner),
+            source: OnceLock::new(),
+            joining: Mutex::new(()),
+            settings: OnceLock::new(),
+        }
     }
 
     /// The same for another descriptor of the same socket: both have the same settings from now on.
@@ -82,17 +87,25 @@ impl<T: AsFd> Io<T> {
 
     /// How long an operation in `direction` may wait.
     pub(crate) fn timeout(&self, direction: Direction) -> Option<Duration> {
-        self.settings.get().and_then(|settings| settings.timeout(direction))
+        self.settings
+            .get()
+            .and_then(|settings| settings.timeout(direction))
     }
 
     /// Sets how long; zero is an error.
-    pub(crate) fn set_timeout(&self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn set_timeout(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         self.settings().set_timeout(direction, timeout)
     }
 
     /// Whether operations return `WouldBlock` instead of waiting.
     pub(crate) fn is_nonblocking(&self) -> bool {
-        self.settings.get().is_some_and(|settings| settings.is_nonblocking())
+        self.settings
+            .get()
+            .is_some_and(|settings| settings.is_nonblocking())
     }
 
     /// Sets whether they do.
@@ -159,8 +172,9 @@ impl<T: AsFd> Io<T> {
                     Look::Ready(tick) => Some((source, tick)),
                     Look::Unready => {
                         // The clock is read when it comes to waiting, and once.
-                        let deadline = *deadline
-                            .get_or_insert_with(|| timeout.and_then(|t| Instant::now().checked_add(t)));
+                        let deadline = *deadline.get_or_insert_with(|| {
+                            timeout.and_then(|t| Instant::now().checked_add(t))
+                        });
                         match source.wait(direction, deadline) {
                             Waited::Ready => continue,
                             Waited::Shut => return Err(Stop::Failed(shut_down())),
@@ -179,7 +193,9 @@ impl<T: AsFd> Io<T> {
                     return Ok(result);
                 }
                 Err(error) => match (error.kind(), seen) {
-                    (ErrorKind::WouldBlock, Some((source, tick))) => source.exhausted(direction, tick),
+                    (ErrorKind::WouldBlock, Some((source, tick))) => {
+                        source.exhausted(direction, tick)
+                    }
                     (ErrorKind::WouldBlock, None) => self.join(direction).map_err(Stop::Failed)?,
                     (ErrorKind::Interrupted, _) => {}
                     _ => return Err(Stop::Failed(error)),
@@ -202,7 +218,9 @@ impl<T: AsFd> Io<T> {
     /// The time is up. If nobody had a moment to ask the poller for so long, the event may be there, unseen.
     fn last_chance<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> Result<R, Stop> {
         match self.once(op) {
-            Err(Stop::Failed(error)) if error.kind() == ErrorKind::WouldBlock => Err(Stop::TimedOut),
+            Err(Stop::Failed(error)) if error.kind() == ErrorKind::WouldBlock => {
+                Err(Stop::TimedOut)
+            }
             outcome => outcome,
         }
     }

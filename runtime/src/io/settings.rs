@@ -31,11 +31,18 @@ impl Settings {
         }
     }
 
-    pub(super) fn set_timeout(&self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn set_timeout(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         let nanoseconds = match timeout {
             None => 0,
             Some(Duration::ZERO) => {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout cannot be zero"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "a timeout cannot be zero",
+                ));
             }
             // 584 years will do.
             Some(timeout) => u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),

@@ -17,6 +17,10 @@ pub(super) fn each<A: ToSocketAddrs, T>(
             Err(error) => failure = Some(error),
         }
     }
-    Err(failure
-        .unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")))
+    Err(failure.unwrap_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "could not resolve to any addresses",
+        )
+    }))
 }

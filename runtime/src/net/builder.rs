@@ -7,9 +7,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use rustix::net::sockopt;
 
+use super::TcpListener;
 use super::addresses::each;
 use super::sys;
-use super::TcpListener;
 use crate::io::Io;
 
 /// Listens with settings of its own; made by [`TcpListener::builder`].
@@ -38,7 +38,10 @@ pub struct TcpListenerBuilder {
 impl TcpListenerBuilder {
     pub(super) fn new() -> Self {
         // To the kernels, "as many as the system allows"; what Go asks for too. std asks for 128.
-        Self { backlog: -1, reuse_port: false }
+        Self {
+            backlog: -1,
+            reuse_port: false,
+        }
     }
 
     /// How many connections may wait to be accepted.

@@ -12,7 +12,10 @@ use super::sys;
 use crate::io::{Direction, Io, Stop};
 
 /// A connection to `address`.
-pub(super) fn connect(address: &SocketAddr, timeout: Option<Duration>) -> Result<Io<TcpStream>, Stop> {
+pub(super) fn connect(
+    address: &SocketAddr,
+    timeout: Option<Duration>,
+) -> Result<Io<TcpStream>, Stop> {
     let io = Io::new(TcpStream::from(sys::socket(address).map_err(Stop::Failed)?));
     let mut begun = false;
     io.run_for(Direction::Write, timeout, |stream| {

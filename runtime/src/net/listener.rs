@@ -142,7 +142,9 @@ impl TcpListener {
     ///
     /// What the system says: above all that there are too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { io: self.io.sibling(self.io.inner().try_clone()?) })
+        Ok(Self {
+            io: self.io.sibling(self.io.inner().try_clone()?),
+        })
     }
 
     /// Sets the time to live of the packets it sends, as [`std::net::TcpListener::set_ttl`].

@@ -82,7 +82,9 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect<A: ToSocketAddrs>(addresses: A) -> io::Result<Self> {
-        each(addresses, |address| Ok(Self::from_io(connect(address, None)?)))
+        each(addresses, |address| {
+            Ok(Self::from_io(connect(address, None)?))
+        })
     }
 
     /// Connects to `address`, and waits `timeout` at most.
@@ -113,7 +115,10 @@ impl TcpStream {
     /// ```
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         if timeout.is_zero() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
+            return Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "cannot set a 0 duration timeout",
+            ));
         }
         match connect(address, Some(timeout)) {
             Ok(io) => Ok(Self::from_io(io)),
@@ -152,7 +157,9 @@ impl TcpStream {
         }
         let asked = buffer.len().min(LIMIT);
         // Not a transfer: what was peeked at is there still, however little it was.
-        self.io.run(Direction::Read, |stream| sys::peek(stream, &mut buffer[..asked]))
+        self.io.run(Direction::Read, |stream| {
+            sys::peek(stream, &mut buffer[..asked])
+        })
     }
 
     /// Ends one or both directions of the connection, as [`std::net::TcpStream::shutdown`].
@@ -193,7 +200,9 @@ impl TcpStream {
     ///
     /// What the system says: above all that there are too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { io: self.io.sibling(self.io.inner().try_clone()?) })
+        Ok(Self {
+            io: self.io.sibling(self.io.inner().try_clone()?),
+        })
     }
 
     /// Sets how long reading, peeking included, may wait; `None` for as long as it takes. As

@@ -17,7 +17,9 @@ impl Read for &TcpStream {
             return Ok(0);
         }
         let asked = buffer.len().min(LIMIT);
-        self.io.transfer(Direction::Read, asked, |stream| sys::receive(stream, &mut buffer[..asked]))
+        self.io.transfer(Direction::Read, asked, |stream| {
+            sys::receive(stream, &mut buffer[..asked])
+        })
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -27,7 +29,9 @@ impl Read for &TcpStream {
         if asked == 0 {
             return Ok(0);
         }
-        self.io.transfer(Direction::Read, asked, |stream| sys::receive_vectored(stream, buffers))
+        self.io.transfer(Direction::Read, asked, |stream| {
+            sys::receive_vectored(stream, buffers)
+        })
     }
 }
 
@@ -38,7 +42,9 @@ impl Write for &TcpStream {
             return Ok(0);
         }
         let asked = bytes.len().min(LIMIT);
-        self.io.transfer(Direction::Write, asked, |stream| sys::send_some(stream, &bytes[..asked]))
+        self.io.transfer(Direction::Write, asked, |stream| {
+            sys::send_some(stream, &bytes[..asked])
+        })
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -47,7 +53,9 @@ impl Write for &TcpStream {
         if asked == 0 {
             return Ok(0);
         }
-        self.io.transfer(Direction::Write, asked, |stream| sys::send_vectored(stream, buffers))
+        self.io.transfer(Direction::Write, asked, |stream| {
+            sys::send_vectored(stream, buffers)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

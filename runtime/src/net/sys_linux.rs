@@ -11,7 +11,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags,
+    SocketType,
 };
 use rustix::net::{acceptfrom_with, recv, recvmsg, send, sendmsg, socket_with, sockopt};
 
@@ -23,7 +24,11 @@ const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// A new socket for connections to or from addresses like `address`.
 pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
     Ok(socket_with(family, SocketType::STREAM, NEW, None)?)
 }
 
@@ -35,7 +40,10 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
     let address = address.and_then(|address| SocketAddr::try_from(address).ok());
     match address {
         Some(address) => Ok((stream, address)),
-        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "the peer has no Internet address")),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the peer has no Internet address",
+        )),
     }
 }
 
@@ -49,7 +57,10 @@ pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(received)
 }
 
-pub(super) fn receive_vectored(stream: &TcpStream, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+pub(super) fn receive_vectored(
+    stream: &TcpStream,
+    buffers: &mut [IoSliceMut<'_>],
+) -> io::Result<usize> {
     let mut control = RecvAncillaryBuffer::default();
     let received = recvmsg(stream, buffers, &mut control, RecvFlags::DONTWAIT)?;
     Ok(received.bytes)

@@ -14,7 +14,11 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 
 /// A new socket for connections to or from addresses like `address`.
 pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
     let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     ioctl_fionbio(&socket, true)?;
@@ -36,7 +40,10 @@ pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     stream.peek(buffer)
 }
 
-pub(super) fn receive_vectored(mut stream: &TcpStream, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+pub(super) fn receive_vectored(
+    mut stream: &TcpStream,
+    buffers: &mut [IoSliceMut<'_>],
+) -> io::Result<usize> {
     stream.read_vectored(buffers)
 }
 

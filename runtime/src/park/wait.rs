@@ -8,6 +8,7 @@ use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
 use crate::greenlet::{
     Begin, Epoch, GreenletRef, Owner, ThreadOwner, Token, UNPARKED, current_ref, is_greenlet,
 };
+use crate::home;
 
 /// The tag of the timer's token.
 const TIMED_OUT: u16 = u16::MAX - 1;
@@ -28,6 +29,8 @@ pub(crate) struct Wait {
     owner: Owner,
     epoch: Epoch,
     over: bool,
+    /// errno when the wait began. The locks on the way may change it, although nothing that the caller asked for failed.
+    errno: i32,
 }
 
 impl Wait {
@@ -40,8 +43,9 @@ impl Wait {
     }
 
     fn begin_as(owner: Owner, open: bool) -> Option<Self> {
+        let errno = home::errno();
         match owner.word().begin(open) {
-            Begin::Armed(epoch) => Some(Self { owner, epoch, over: false }),
+            Begin::Armed(epoch) => Some(Self { owner, epoch, over: false, errno }),
             Begin::Permitted => None,
         }
     }
@@ -77,6 +81,7 @@ impl Wait {
             }
         }
         self.over = true;
+        home::set_errno(self.errno);
         match self.owner.word().end() {
             Some(TIMED_OUT) => Ended::TimedOut,
             Some(tag) => Ended::Fired(tag),

@@ -64,7 +64,11 @@ impl Reactor {
     /// Registers `fd`, on which an operation in the direction `unready` has just found nothing.
     ///
     /// If that has changed since, registering makes an event of it: what is ready at that moment is reported.
-    pub(crate) fn register(self: &Arc<Self>, fd: BorrowedFd<'_>, unready: Direction) -> io::Result<Source> {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        fd: BorrowedFd<'_>,
+        unready: Direction,
+    ) -> io::Result<Source> {
         let shared = Arc::new(Shared::new(unready));
         // Before the poller knows it, so that `close` reaches every source somebody can wait for.
         let place = self.registry.enter(&shared).ok_or_else(shut_down)?;

@@ -30,6 +30,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -145,7 +150,11 @@ impl Readiness {
         // Acquire: keeps the system call behind this load; the tick must be the one from before the call. Pairs with
         // the release in `event`.
         let word = self.0.load(Acquire);
-        if word & direction.ready() != 0 { Look::Ready(Tick(word >> TICK_SHIFT)) } else { Look::Unready }
+        if word & direction.ready() != 0 {
+            Look::Ready(Tick(word >> TICK_SHIFT))
+        } else {
+            Look::Unready
+        }
     }
 
     /// The system call found nothing: clears the ready bit, unless an event has come since the caller looked.
@@ -162,7 +171,10 @@ impl Readiness {
         let mut word = self.0.load(Relaxed);
         while word >> TICK_SHIFT == seen.0 && word & unless == 0 && word & direction.ready() != 0 {
             // Release: the system call stays before the clearing. Nothing else is handed over here.
-            match self.0.compare_exchange_weak(word, word & !direction.ready(), AcqRel, Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(word, word & !direction.ready(), AcqRel, Relaxed)
+            {
                 Ok(_) => return,
                 Err(now) => word = now,
             }
@@ -181,7 +193,10 @@ impl Readiness {
             }
             // Release: pairs with the acquire in `event` and `shut`: who takes the bit finds the token in the queue. Also
             // written when the bit is set already, for that bit was another waiter's. Acquire as in `look`.
-            match self.0.compare_exchange_weak(word, word | direction.waiters(), AcqRel, Acquire) {
+            match self
+                .0
+                .compare_exchange_weak(word, word | direction.waiters(), AcqRel, Acquire)
+            {
                 Ok(_) => return Enlist::Waits,
                 Err(now) => word = now,
             }
@@ -218,7 +233,10 @@ impl Readiness {
 
 impl Wake {
     fn of(word: u64) -> Self {
-        Self { readers: word & READERS != 0, writers: word & WRITERS != 0 }
+        Self {
+            readers: word & READERS != 0,
+            writers: word & WRITERS != 0,
+        }
     }
 }
 
@@ -239,244 +257,7 @@ impl fmt::Debug for Readiness {
                 set.entry(&format_args!("{name}"));
             }
         }
-        set.entry(&format_args!("tick {}", word >> TICK_SHIFT)).finish()
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::Direction::{Read, Write};
-    use super::*;
-
-    const IN: Event = Event(READABLE);
-    const OUT: Event = Event(WRITABLE);
-    const END: Event = Event(READABLE | READ_CLOSED);
-
-    fn tick(word: &Readiness, direction: Direction) -> Tick {
-        match word.look(direction) {
-            Look::Ready(tick) => tick,
-            Look::Unready => panic!("{direction:?} is not ready: {word:?}"),
-        }
-    }
-
-    #[test]
-    fn an_event_since_the_look_forbids_the_clearing() {
-        let word = Readiness::new(Write);
-        assert_eq!(word.look(Write), Look::Unready);
-        let seen = tick(&word, Read);
-        assert_eq!(word.event(IN), Wake { readers: false, writers: false });
-        word.exhausted(Read, seen);
-        word.short(Read, seen);
-        let seen = tick(&word, Read);
-        word.exhausted(Read, seen);
-        assert_eq!(word.look(Read), Look::Unready);
-    }
-
-    #[test]
-    fn a_short_read_before_the_end_clears_nothing_but_an_empty_one_does() {
-        let word = Readiness::new(Read);
-        let _ = word.event(END);
-        let seen = tick(&word, Read);
-        word.short(Read, seen);
-        assert_eq!(tick(&word, Read), seen);
-        word.short(Write, seen);
-        assert_eq!(word.look(Write), Look::Unready);
-        word.exhausted(Read, seen);
-        assert_eq!(word.look(Read), Look::Unready);
-    }
-
-    #[test]
-    fn an_event_wakes_its_own_direction_once() {
-        let word = Readiness::new(Read);
-        word.exhausted(Write, tick(&word, Write));
-        assert_eq!(word.enlist(Read), Enlist::Waits);
-        assert_eq!(word.enlist(Write), Enlist::Waits);
-        assert_eq!(word.event(OUT), Wake { readers: false, writers: true });
-        assert_eq!(word.event(IN), Wake { readers: true, writers: false });
-        assert_eq!(word.event(IN), Wake { readers: false, writers: false });
-        assert_eq!(word.enlist(Read), Enlist::Ready);
-    }
-
-    #[test]
-    fn closing_wakes_everybody_and_nobody_waits_after_it() {
-        let word = Readiness::new(Read);
-        assert_eq!(word.enlist(Read), Enlist::Waits);
-        assert_eq!(word.shut(), Wake { readers: true, writers: false });
-        assert_eq!(word.enlist(Read), Enlist::Shut);
-        assert_eq!(word.enlist(Write), Enlist::Ready, "what is ready still works");
-    }
-}
-
-#[cfg(all(test, loom))]
-mod loom_tests {
-    use super::Direction::Read;
-    use super::*;
-    use loom::sync::atomic::AtomicUsize;
-    use loom::sync::{Arc, Mutex, Notify};
-    use loom::thread;
-
-    const IN: Event = Event(READABLE);
-
-    /// A socket as the word sees it: `kernel` is the number of bytes it holds, and the queue holds a token for each wait.
-    struct Socket {
-        readiness: Readiness,
-        kernel: AtomicUsize,
-        end: AtomicUsize,
-        queue: Mutex<Vec<Arc<Notify>>>,
-    }
-
-    impl Socket {
-        fn new() -> Arc<Self> {
-            Arc::new(Self {
-                readiness: Readiness::new(Read),
-                kernel: AtomicUsize::new(0),
-                end: AtomicUsize::new(0),
-                queue: Mutex::new(Vec::new()),
-            })
-        }
-
-        /// What the poller's holder does with an edge.
-        fn apply(&self, event: Event) {
-            if self.readiness.event(event).readers {
-                self.fire();
-            }
-        }
-
-        fn fire(&self) {
-            for token in std::mem::take(&mut *self.queue.lock().unwrap()) {
-                token.notify();
-            }
-        }
-
-        /// The system call: up to `want` of the bytes that are there.
-        fn take(&self, want: usize) -> usize {
-            let taken = self.kernel.fetch_update(AcqRel, Acquire, |have| Some(have - have.min(want)));
-            taken.unwrap().min(want)
-        }
-
-        /// Takes `want` bytes at most, waiting for the first; 0 at the end of the stream or at a shutdown.
-        fn read(&self, want: usize) -> usize {
-            // One for all waits: loom wakes each of them once for no reason, and a late firing is one reason more.
-            let token = Arc::new(Notify::new());
-            loop {
-                match self.readiness.look(Read) {
-                    Look::Ready(seen) => {
-                        let taken = self.take(want);
-                        if taken > 0 {
-                            if taken < want {
-                                self.readiness.short(Read, seen);
-                            }
-                            return taken;
-                        }
-                        if self.end.load(Acquire) != 0 {
-                            return 0;
-                        }
-                        self.readiness.exhausted(Read, seen);
-                    }
-                    Look::Unready => {
-                        self.queue.lock().unwrap().push(token.clone());
-                        match self.readiness.enlist(Read) {
-                            Enlist::Ready => {}
-                            Enlist::Waits => token.wait(),
-                            Enlist::Shut => return 0,
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn loom_an_event_meets_a_waiter() {
-        loom::model(|| {
-            let socket = Socket::new();
-            let reader = {
-                let socket = socket.clone();
-                thread::spawn(move || socket.read(1))
-            };
-            socket.kernel.fetch_add(1, AcqRel);
-            socket.apply(IN);
-            assert_eq!(reader.join().unwrap(), 1);
-        });
-    }
-
-    #[test]
-    fn loom_an_event_meets_a_clearing() {
-        loom::model(|| {
-            let socket = Socket::new();
-            // Presumed ready, as after another reader's event: the first read may find nothing, and clears.
-            socket.apply(IN);
-            let poller = {
-                let socket = socket.clone();
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        socket.kernel.fetch_add(1, AcqRel);
-                        socket.apply(IN);
-                    }
-                })
-            };
-            // Both reads may be short, and clear as well.
-            let mut got = socket.read(2);
-            while got < 2 {
-                got += socket.read(2);
-            }
-            assert_eq!(got, 2);
-            poller.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn loom_the_end_behind_the_data_is_seen() {
-        loom::model(|| {
-            let socket = Socket::new();
-            let poller = {
-                let socket = socket.clone();
-                thread::spawn(move || {
-                    socket.kernel.fetch_add(1, AcqRel);
-                    socket.end.store(1, Relaxed);
-                    socket.apply(Event(READABLE | READ_CLOSED));
-                })
-            };
-            assert_eq!(socket.read(2), 1);
-            assert_eq!(socket.read(2), 0);
-            poller.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn loom_two_waiters_share_what_one_event_brings() {
-        loom::model(|| {
-            let socket = Socket::new();
-            let reader = {
-                let socket = socket.clone();
-                thread::spawn(move || socket.read(1))
-            };
-            let poller = {
-                let socket = socket.clone();
-                thread::spawn(move || {
-                    socket.kernel.fetch_add(2, AcqRel);
-                    socket.apply(IN);
-                })
-            };
-            assert_eq!(socket.read(1), 1);
-            assert_eq!(reader.join().unwrap(), 1);
-            poller.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn loom_a_shutdown_ends_a_wait() {
-        loom::model(|| {
-            let socket = Socket::new();
-            let reader = {
-                let socket = socket.clone();
-                thread::spawn(move || socket.read(1))
-            };
-            let wake = socket.readiness.shut();
-            if wake.readers {
-                socket.fire();
-            }
-            assert_eq!(reader.join().unwrap(), 0);
-        });
+        set.entry(&format_args!("tick {}", word >> TICK_SHIFT))
+            .finish()
     }
 }

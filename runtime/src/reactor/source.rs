@@ -9,10 +9,10 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
 use super::waiters::Waiters;
-use super::Reactor;
 use crate::park::{Ended, Wait};
 
 /// The tag of a source's token.
@@ -41,7 +41,11 @@ pub(super) struct Shared {
 impl Shared {
     /// A new source's part; see [`Readiness::new`].
     pub(super) fn new(unready: Direction) -> Self {
-        Self { readiness: Readiness::new(unready), readers: Waiters::default(), writers: Waiters::default() }
+        Self {
+            readiness: Readiness::new(unready),
+            readers: Waiters::default(),
+            writers: Waiters::default(),
+        }
     }
 
     /// Applies an event. How many waits it has ended.
@@ -84,7 +88,11 @@ pub(crate) struct Source {
 
 impl Source {
     pub(super) fn new(reactor: Arc<Reactor>, shared: Arc<Shared>, place: usize) -> Self {
-        Self { reactor, shared, place }
+        Self {
+            reactor,
+            shared,
+            place,
+        }
     }
 
     /// Whether an operation in `direction` may succeed.

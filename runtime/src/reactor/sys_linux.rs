@@ -61,15 +61,30 @@ impl Driver {
     pub(super) fn new() -> io::Result<Self> {
         let poller = Poller::new()?;
         let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        epoll::add(poller.as_fd(), &bell, EventData::new_u64(BELL), EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { poller, bell, coarse: AtomicBool::new(false) })
+        epoll::add(
+            poller.as_fd(),
+            &bell,
+            EventData::new_u64(BELL),
+            EventFlags::IN | EventFlags::ET,
+        )?;
+        Ok(Self {
+            poller,
+            bell,
+            coarse: AtomicBool::new(false),
+        })
     }
 
     /// Registers `fd` for both directions and everything that may follow.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
         // Errors and hang-ups are reported without being asked for. Urgent data is, for a read stops short before it.
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::PRI | EventFlags::ET;
-        Ok(epoll::add(self.poller.as_fd(), fd, EventData::new_u64(key as u64), flags)?)
+        let flags =
+            EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::PRI | EventFlags::ET;
+        Ok(epoll::add(
+            self.poller.as_fd(),
+            fd,
+            EventData::new_u64(key as u64),
+            flags,
+        )?)
     }
 
     /// Takes `fd` out.
@@ -90,7 +105,9 @@ impl Driver {
 
     /// Waits for events, a ring or `deadline`.
     pub(super) fn wait(&self, batch: &mut Batch, deadline: Option<Instant>) {
-        let Some(deadline) = deadline else { return self.take(batch, None) };
+        let Some(deadline) = deadline else {
+            return self.take(batch, None);
+        };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             self.poll(batch);
@@ -111,7 +128,11 @@ impl Driver {
             tv_nsec: timeout.subsec_nanos() as _,
         });
         batch.0.clear();
-        let taken = epoll::wait(self.poller.as_fd(), spare_capacity(&mut batch.0), timeout.as_ref());
+        let taken = epoll::wait(
+            self.poller.as_fd(),
+            spare_capacity(&mut batch.0),
+            timeout.as_ref(),
+        );
         check(taken.map(drop));
     }
 
@@ -150,7 +171,9 @@ fn last_errno() -> Errno {
 fn check(result: Result<(), Errno>) {
     match result {
         Ok(()) | Err(Errno::INTR) => {}
-        Err(error) => panic!("the reactor's epoll descriptor is unusable ({error}); has the program closed it?"),
+        Err(error) => panic!(
+            "the reactor's epoll descriptor is unusable ({error}); has the program closed it?"
+        ),
     }
 }
 
@@ -187,7 +210,10 @@ fn decode(flags: EventFlags) -> Event {
     let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
     let behind = flags.intersects(EventFlags::RDHUP | EventFlags::PRI);
     Event::NOTHING
-        .ready_if(Direction::Read, broken || behind || flags.contains(EventFlags::IN))
+        .ready_if(
+            Direction::Read,
+            broken || behind || flags.contains(EventFlags::IN),
+        )
         .closed_if(Direction::Read, broken || behind)
         .ready_if(Direction::Write, broken || flags.contains(EventFlags::OUT))
         .closed_if(Direction::Write, broken)
@@ -211,7 +237,10 @@ mod tests {
                 start.elapsed().checked_sub(wait).expect("woken early")
             });
             let best = late.min().unwrap();
-            assert!(best < Duration::from_micros(if coarse { 5_000 } else { 600 }), "{best:?} late");
+            assert!(
+                best < Duration::from_micros(if coarse { 5_000 } else { 600 }),
+                "{best:?} late"
+            );
         }
     }
 }

@@ -23,14 +23,19 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { poller: Poller::new()? })
+        Ok(Self {
+            poller: Poller::new()?,
+        })
     }
 
     /// Registers `fd` for both directions.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
         // SAFETY: `polling` asks that the descriptor is deleted before it is closed. Whoever holds the source does that
         // (`Source::leave`).
-        unsafe { self.poller.add_with_mode(fd.as_raw_fd(), polling::Event::all(key), PollMode::Edge) }
+        unsafe {
+            self.poller
+                .add_with_mode(fd.as_raw_fd(), polling::Event::all(key), PollMode::Edge)
+        }
     }
 
     /// Takes `fd` out.

@@ -40,7 +40,10 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new() -> Self {
-        Self { batch: sys::Batch::new(), grave: Vec::new() }
+        Self {
+            batch: sys::Batch::new(),
+            grave: Vec::new(),
+        }
     }
 }
 
@@ -113,4 +116,3 @@ impl Reactor {
         }
     }
 }
-

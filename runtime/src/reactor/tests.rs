@@ -50,9 +50,14 @@ fn an_event_ends_the_waits_of_its_direction() {
     let stop = Arc::new(AtomicBool::new(false));
     let poller = poller(&reactor, &stop);
     thread::scope(|scope| {
-        let waiters: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| source.wait(Direction::Read, soon()))).collect();
-        assert_eq!(source.wait(Direction::Write, soon()), Waited::Ready, "presumed ready");
+        let waiters: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| source.wait(Direction::Read, soon())))
+            .collect();
+        assert_eq!(
+            source.wait(Direction::Write, soon()),
+            Waited::Ready,
+            "presumed ready"
+        );
         thread::sleep(Duration::from_millis(20));
         there.write_all(b"x").unwrap();
         for waiter in waiters {
@@ -87,11 +92,16 @@ fn the_end_behind_the_data_keeps_the_bit() {
     there.write_all(b"last").unwrap();
     drop(there);
     reactor.try_seat().unwrap().poll();
-    let Look::Ready(seen) = source.look(Direction::Read) else { panic!("not reported") };
+    let Look::Ready(seen) = source.look(Direction::Read) else {
+        panic!("not reported")
+    };
     let mut buffer = [0; 64];
     assert_eq!(here.read(&mut buffer).unwrap(), 4);
     source.short(Direction::Read, seen);
-    assert_eq!(source.wait(Direction::Read, Some(Instant::now())), Waited::Ready);
+    assert_eq!(
+        source.wait(Direction::Read, Some(Instant::now())),
+        Waited::Ready
+    );
     source.leave(here.as_fd());
 }
 
@@ -102,11 +112,18 @@ fn a_deadline_ends_a_wait_and_leaves_nothing_in_the_queue() {
     let source = register(&reactor, &here);
     for _ in 0..3 {
         let deadline = Instant::now() + Duration::from_millis(5);
-        assert_eq!(source.wait(Direction::Read, Some(deadline)), Waited::TimedOut);
+        assert_eq!(
+            source.wait(Direction::Read, Some(deadline)),
+            Waited::TimedOut
+        );
         assert!(Instant::now() >= deadline);
     }
     there.write_all(b"x").unwrap();
-    assert_eq!(reactor.try_seat().unwrap().poll(), 0, "somebody still stood in the queue");
+    assert_eq!(
+        reactor.try_seat().unwrap().poll(),
+        0,
+        "somebody still stood in the queue"
+    );
     source.leave(here.as_fd());
 }
 
@@ -180,7 +197,9 @@ fn closing_ends_all_waits_and_lets_no_source_in() {
         reactor.close();
         assert_eq!(waiter.join().unwrap(), Waited::Shut);
     });
-    let error = reactor.register(there.as_fd(), Direction::Read).unwrap_err();
+    let error = reactor
+        .register(there.as_fd(), Direction::Read)
+        .unwrap_err();
     assert!(error.to_string().contains("shut down"), "{error}");
     source.leave(here.as_fd());
     assert_eq!(reactor.sources(), 0);

@@ -29,7 +29,10 @@ impl Waiters {
         let number = queue.next;
         queue.next += 1;
         queue.tokens.push_back((number, token));
-        Enlisted { waiters: self, number }
+        Enlisted {
+            waiters: self,
+            number,
+        }
     }
 
     /// Fires every token that is in the queue now. How many waits that has ended.
@@ -46,8 +49,15 @@ impl Waiters {
 
     fn pop_before(&self, end: u64) -> Option<Token> {
         let mut queue = lock(&self.0);
-        let due = queue.tokens.front().is_some_and(|&(number, _)| number < end);
-        if due { queue.tokens.pop_front().map(|(_, token)| token) } else { None }
+        let due = queue
+            .tokens
+            .front()
+            .is_some_and(|&(number, _)| number < end);
+        if due {
+            queue.tokens.pop_front().map(|(_, token)| token)
+        } else {
+            None
+        }
     }
 }
 
@@ -61,7 +71,9 @@ pub(super) struct Enlisted<'a> {
 impl Drop for Enlisted<'_> {
     fn drop(&mut self) {
         let mut queue = lock(&self.waiters.0);
-        let found = queue.tokens.binary_search_by_key(&self.number, |&(number, _)| number);
+        let found = queue
+            .tokens
+            .binary_search_by_key(&self.number, |&(number, _)| number);
         let token = found.ok().and_then(|at| queue.tokens.remove(at));
         drop(queue);
         drop(token);

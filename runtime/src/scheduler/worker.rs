@@ -184,7 +184,7 @@ impl Worker {
     fn find_here(&self) -> Option<Runnable> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
-        if tick % OUTSIDE_EVERY == 0 {
+        if tick.is_multiple_of(OUTSIDE_EVERY) {
             self.turn_drivers();
             if let Some(runnable) = self.take_injected() {
                 return Some(runnable);
@@ -197,7 +197,7 @@ impl Worker {
             return Some(runnable);
         }
         self.next_in_a_row.set(0);
-        let own = if tick % 2 == 0 {
+        let own = if tick.is_multiple_of(2) {
             self.take_bound().or_else(|| self.queue.pop())
         } else {
             self.queue.pop().or_else(|| self.take_bound())
@@ -454,13 +454,16 @@ impl Worker {
     /// The runtime stops: what is bound to this thread and never ran ends here, the rest is left to `shutdown`.
     fn retire(&self) {
         self.end_search();
+        let mut started = Vec::new();
         while let Some(runnable) = self.take_bound() {
             if runnable.never_ran() {
                 self.refuse(runnable, NeverRan::Shutdown);
             } else {
-                self.shared.injector.push(runnable);
+                started.push(runnable);
             }
         }
+        // Not into the injector: another worker may still be taking from that, and must not run these.
+        started.into_iter().for_each(|runnable| self.remote().inbox.push(runnable));
         while let Some(runnable) = self.remote().take_next().or_else(|| self.queue.pop()) {
             self.shared.injector.push(runnable);
         }

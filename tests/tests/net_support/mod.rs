@@ -8,19 +8,19 @@ use std::time::Duration;
 use sward::net::{TcpListener, TcpStream};
 
 /// Longer than any test takes: where it passes, something hangs.
-pub const AGES: Duration = Duration::from_secs(3600);
+pub(crate) const AGES: Duration = Duration::from_secs(3600);
 /// A timeout that is meant to pass.
-pub const MOMENT: Duration = Duration::from_millis(5);
+pub(crate) const MOMENT: Duration = Duration::from_millis(5);
 
 /// A listener on a port of its own, and its address.
-pub fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound");
     (listener, address)
 }
 
 /// The two ends of a connection.
-pub fn pair() -> (TcpStream, TcpStream) {
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let (listener, address) = listener();
     let client = TcpStream::connect(address).expect("somebody listens");
     let (server, peer) = listener.accept().expect("somebody connects");
@@ -29,7 +29,7 @@ pub fn pair() -> (TcpStream, TcpStream) {
 }
 
 /// One end that is sward's, and one that is std's and blocks its thread.
-pub fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
+pub(crate) fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
     let (listener, address) = listener();
     let client = std::net::TcpStream::connect(address).expect("somebody listens");
     let (server, _) = listener.accept().expect("somebody connects");
@@ -37,14 +37,14 @@ pub fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
 }
 
 /// All that comes until the end.
-pub fn read_all(mut from: impl Read) -> io::Result<Vec<u8>> {
+pub(crate) fn read_all(mut from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Drops `stream` so that the peer gets a reset instead of an end.
-pub fn reset(stream: TcpStream) {
+pub(crate) fn reset(stream: TcpStream) {
     let linger = Some(Duration::ZERO);
     rustix::net::sockopt::set_socket_linger(&stream, linger).expect("a socket");
     drop(stream);
