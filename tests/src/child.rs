@@ -172,25 +172,44 @@ mod tests {
         let name = "child::tests::the_body_runs_in_another_process";
         let here = std::process::id();
         let body = || {
-            println!("{} {}", std::process::id(), std::env::var("SWARD_HOMES").expect("it is set"));
+            println!(
+                "{} {}",
+                std::process::id(),
+                std::env::var("SWARD_HOMES").expect("it is set")
+            );
             eprintln!("an error, an error");
         };
-        run(&format!("{name}/first"), &[("SWARD_HOMES", "none")], body, |ended| {
-            ended.succeeded();
-            let (process, homes) = ended.stdout.trim().split_once(' ').expect("two words");
-            assert_eq!(homes, "none");
-            assert_ne!(process.parse(), Ok(here));
-            assert_eq!(ended.errors_with("an error"), 2);
-        });
-        run(&format!("{name}/second"), &[], || panic!("the second"), |ended| {
-            assert!(!ended.status.success());
-            assert!(ended.errors_with("the second") >= 1, "{ended}");
-        });
+        run(
+            &format!("{name}/first"),
+            &[("SWARD_HOMES", "none")],
+            body,
+            |ended| {
+                ended.succeeded();
+                let (process, homes) = ended.stdout.trim().split_once(' ').expect("two words");
+                assert_eq!(homes, "none");
+                assert_ne!(process.parse(), Ok(here));
+                assert_eq!(ended.errors_with("an error"), 2);
+            },
+        );
+        run(
+            &format!("{name}/second"),
+            &[],
+            || panic!("the second"),
+            |ended| {
+                assert!(!ended.status.success());
+                assert!(ended.errors_with("the second") >= 1, "{ended}");
+            },
+        );
     }
 
     #[test]
     #[should_panic(expected = "no body")]
     fn a_name_that_no_test_has() {
-        run("child::tests::nobody", &[], || (), |ended| ended.succeeded());
+        run(
+            "child::tests::nobody",
+            &[],
+            || (),
+            |ended| ended.succeeded(),
+        );
     }
 }

@@ -156,7 +156,10 @@ mod tests {
         };
         child::run(name, &[], hang, |ended| {
             assert!(!ended.status.success(), "{ended}");
-            assert!(ended.errors_with("the case: still not done after 50ms") == 1, "{ended}");
+            assert!(
+                ended.errors_with("the case: still not done after 50ms") == 1,
+                "{ended}"
+            );
             if Command::new("gdb").arg("--version").output().is_ok() {
                 assert!(ended.stdout.contains("a_place_to_hang"), "{ended}");
             }

@@ -180,7 +180,10 @@ fn references_all_the_way_down() {
 #[test]
 fn one_home_for_all() {
     for workers in [1, 2, 4] {
-        let config = Config { workers, kind: Kind::Few };
+        let config = Config {
+            workers,
+            kind: Kind::Few,
+        };
         if !config.is_possible() {
             return;
         }

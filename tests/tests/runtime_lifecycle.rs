@@ -275,7 +275,14 @@ fn two_hundred_runtimes_leave_nothing() {
 fn no_threads_and_no_descriptors() {
     fn refused(resource: Resource, limit: u64, workers: usize) {
         let (threads, before) = (process::threads(), getrlimit(resource));
-        setrlimit(resource, Rlimit { current: Some(limit), ..before.clone() }).unwrap();
+        setrlimit(
+            resource,
+            Rlimit {
+                current: Some(limit),
+                ..before.clone()
+            },
+        )
+        .unwrap();
         for homes in [Homes::Fixed, Homes::Moving { limit: 4 }] {
             let built = Runtime::builder().workers(workers).homes(homes).build();
             let error = built.expect_err("the system refuses it");
@@ -295,7 +302,9 @@ fn no_threads_and_no_descriptors() {
         // A thread has 2 MiB of stack.
         refused(Resource::As, process::address_space() + (64 << 20), 400);
     };
-    child::run("no_threads_and_no_descriptors", &[], body, |ended| ended.succeeded());
+    child::run("no_threads_and_no_descriptors", &[], body, |ended| {
+        ended.succeeded()
+    });
 }
 
 /// Also when threads and memory come and go at the same time: each of these starts four homes and ends.

@@ -22,7 +22,10 @@ impl AbortOnUnwind {
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        eprintln!("sward: a panic reached {}, which cannot unwind; aborting", self.0);
+        eprintln!(
+            "sward: a panic reached {}, which cannot unwind; aborting",
+            self.0
+        );
         std::process::abort();
     }
 }

@@ -19,7 +19,9 @@ pub(crate) struct Link {
 impl Link {
     /// A link that is in no list.
     pub(crate) const fn new() -> Self {
-        Self { next: Cell::new(ptr::null_mut()) }
+        Self {
+            next: Cell::new(ptr::null_mut()),
+        }
     }
 
     /// The link behind this one.
@@ -43,7 +45,10 @@ pub(crate) struct Chain {
 impl Chain {
     /// An empty chain.
     pub(crate) const fn new() -> Self {
-        Self { head: ptr::null_mut(), tail: ptr::null_mut() }
+        Self {
+            head: ptr::null_mut(),
+            tail: ptr::null_mut(),
+        }
     }
 
     /// Takes the first link.

@@ -15,7 +15,9 @@ impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         // An all-zero state would stay zero for ever; the odd constant (2^64 divided by the golden ratio) also
         // spreads neighbouring seeds.
-        Self(Cell::new(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1))
+        Self(Cell::new(
+            seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+        ))
     }
 
     /// The next 64 random bits.

@@ -46,7 +46,10 @@ impl Context {
     pub(crate) unsafe fn resume(self, data: usize) -> Transfer {
         // SAFETY: passed on to the caller.
         let transfer = unsafe { self.0.resume(data) };
-        Transfer { from: Self(transfer.context), data: transfer.data }
+        Transfer {
+            from: Self(transfer.context),
+            data: transfer.data,
+        }
     }
 }
 

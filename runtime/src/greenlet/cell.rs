@@ -78,7 +78,10 @@ where
 {
     // SAFETY: passed on to the caller.
     let header = unsafe { Header::new(Cell::<F, T>::VTABLE, schedule, origin) };
-    let cell = Box::new(Cell { header, body: UnsafeCell::new(Body::<F, T>::Closure(f)) });
+    let cell = Box::new(Cell {
+        header,
+        body: UnsafeCell::new(Body::<F, T>::Closure(f)),
+    });
     let header = NonNull::from(Box::leak(cell)).cast::<Header>();
     let handle = RawHandle {
         // SAFETY: a new header counts two references; this is the handle's.
@@ -97,7 +100,11 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    const VTABLE: &'static VTable = &VTable { run: Self::run, refuse: Self::refuse, free: Self::free };
+    const VTABLE: &'static VTable = &VTable {
+        run: Self::run,
+        refuse: Self::refuse,
+        free: Self::free,
+    };
 
     /// The body of the cell that `header` starts.
     ///
@@ -184,7 +191,10 @@ where
     unsafe fn free(header: NonNull<Header>) {
         // SAFETY: made by `Box::new` in `create`.
         let cell = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
-        debug_assert!(matches!(cell.body.into_inner(), Body::Empty), "a cell was freed with its body");
+        debug_assert!(
+            matches!(cell.body.into_inner(), Body::Empty),
+            "a cell was freed with its body"
+        );
     }
 }
 

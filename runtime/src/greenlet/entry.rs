@@ -21,4 +21,3 @@ pub(super) extern "C" fn entry(transfer: Transfer) -> ! {
     guard.disarm();
     leave_for_good()
 }
-

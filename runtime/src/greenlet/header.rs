@@ -113,7 +113,11 @@ impl Header {
     ///
     /// # Safety
     /// `schedule` outlives the greenlet: it may be freed only when the greenlet is done.
-    pub(super) unsafe fn new(vtable: &'static VTable, schedule: NonNull<dyn Schedule>, origin: Origin) -> Self {
+    pub(super) unsafe fn new(
+        vtable: &'static VTable,
+        schedule: NonNull<dyn Schedule>,
+        origin: Origin,
+    ) -> Self {
         Self {
             link: Link::new(),
             refs: AtomicUsize::new(2),
@@ -328,7 +332,10 @@ impl Runnable {
 
 impl Drop for Runnable {
     fn drop(&mut self) {
-        debug_assert!(std::thread::panicking(), "the right to run a greenlet was dropped");
+        debug_assert!(
+            std::thread::panicking(),
+            "the right to run a greenlet was dropped"
+        );
     }
 }
 

@@ -22,9 +22,9 @@ mod token;
 mod unwinding;
 mod wait_word;
 
+pub(crate) use cell::{Failure, RawHandle, create};
 pub use handle::Greenlet;
 pub(crate) use handle::{UNPARKED, current_ref, is_greenlet, own_home};
-pub(crate) use cell::{Failure, RawHandle, create};
 pub(crate) use header::{GreenletRef, NeverRan, Origin, Runnable, Schedule, TimerKey};
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish};

@@ -72,7 +72,11 @@ impl State {
         // its owner did before is seen by the destructor that runs here.
         let before = self.0.fetch_or(RESULT, AcqRel);
         debug_assert_eq!(before & (RESULT | DONE), 0);
-        if before & HANDLE == 0 { ResultOwner::Caller } else { ResultOwner::Other }
+        if before & HANDLE == 0 {
+            ResultOwner::Caller
+        } else {
+            ResultOwner::Other
+        }
     }
 
     /// The handle goes away without having taken the result.
@@ -80,7 +84,11 @@ impl State {
         // The same pair, from the other side.
         let before = self.0.fetch_and(!HANDLE, AcqRel);
         debug_assert_ne!(before & HANDLE, 0);
-        if before & RESULT == 0 { ResultOwner::Other } else { ResultOwner::Caller }
+        if before & RESULT == 0 {
+            ResultOwner::Other
+        } else {
+            ResultOwner::Caller
+        }
     }
 
     /// The runner has given back stack and home.
@@ -89,7 +97,11 @@ impl State {
         // which wrote the token.
         let before = self.0.fetch_or(DONE, AcqRel);
         debug_assert_eq!(before & (RESULT | DONE), RESULT);
-        if before & JOINER == 0 { Finish::Nobody } else { Finish::FireJoiner }
+        if before & JOINER == 0 {
+            Finish::Nobody
+        } else {
+            Finish::FireJoiner
+        }
     }
 
     /// The handle has put a token into the joiner slot.
@@ -97,13 +109,21 @@ impl State {
         // Release: the token is written. Acquire: pairs with the release in `finish`.
         let before = self.0.fetch_or(JOINER, AcqRel);
         debug_assert_eq!(before & JOINER, 0);
-        if before & DONE == 0 { Joiner::Pending } else { Joiner::Done }
+        if before & DONE == 0 {
+            Joiner::Pending
+        } else {
+            Joiner::Done
+        }
     }
 
     /// The handle's wait has ended in another way: it wants its slot back.
     pub(crate) fn unregister(&self) -> Joiner {
         let before = self.0.fetch_and(!JOINER, AcqRel);
-        if before & DONE == 0 { Joiner::Pending } else { Joiner::Done }
+        if before & DONE == 0 {
+            Joiner::Pending
+        } else {
+            Joiner::Done
+        }
     }
 
     /// Whether the greenlet is done: its result may be taken by the handle.
@@ -143,7 +163,9 @@ mod loom_tests {
 
         fn drop_result(&self) {
             // SAFETY: loom checks that nobody else is here.
-            self.result.with_mut(|r| unsafe { (*r).take() }).expect("the result is there");
+            self.result
+                .with_mut(|r| unsafe { (*r).take() })
+                .expect("the result is there");
             self.dropped.fetch_add(1, Relaxed);
         }
 
@@ -155,7 +177,9 @@ mod loom_tests {
             }
             if self.state.finish() == Finish::FireJoiner {
                 // SAFETY: as above.
-                self.joiner.with_mut(|j| unsafe { (*j).take() }).expect("the token is there");
+                self.joiner
+                    .with_mut(|j| unsafe { (*j).take() })
+                    .expect("the token is there");
                 self.fired.fetch_add(1, Relaxed);
             }
         }
@@ -165,7 +189,10 @@ mod loom_tests {
     fn loom_a_dropped_handle_and_the_end_drop_the_result_once() {
         loom::model(|| {
             let cell = Cell::new();
-            let runner = { let cell = cell.clone(); thread::spawn(move || cell.run()) };
+            let runner = {
+                let cell = cell.clone();
+                thread::spawn(move || cell.run())
+            };
             if cell.state.drop_handle() == ResultOwner::Caller {
                 cell.drop_result();
             }
@@ -178,7 +205,10 @@ mod loom_tests {
     fn loom_a_joiner_is_fired_or_sees_done() {
         loom::model(|| {
             let cell = Cell::new();
-            let runner = { let cell = cell.clone(); thread::spawn(move || cell.run()) };
+            let runner = {
+                let cell = cell.clone();
+                thread::spawn(move || cell.run())
+            };
             // SAFETY: loom checks.
             cell.joiner.with_mut(|j| unsafe { *j = Some(1) });
             let registered = cell.state.register();
@@ -188,7 +218,10 @@ mod loom_tests {
             }
             runner.join().unwrap();
             assert!(cell.state.is_done());
-            assert_eq!(cell.fired.load(Relaxed), usize::from(registered == Joiner::Pending));
+            assert_eq!(
+                cell.fired.load(Relaxed),
+                usize::from(registered == Joiner::Pending)
+            );
             // The handle takes the result.
             cell.drop_result();
         });
@@ -198,7 +231,10 @@ mod loom_tests {
     fn loom_a_joiner_that_leaves_owns_its_slot_unless_done() {
         loom::model(|| {
             let cell = Cell::new();
-            let runner = { let cell = cell.clone(); thread::spawn(move || cell.run()) };
+            let runner = {
+                let cell = cell.clone();
+                thread::spawn(move || cell.run())
+            };
             // SAFETY: loom checks.
             cell.joiner.with_mut(|j| unsafe { *j = Some(1) });
             let mut mine = cell.state.register() == Joiner::Done;

@@ -46,7 +46,11 @@ const BUDGET: u32 = 128;
 impl Carrier {
     /// A carrier that runs nothing.
     pub(crate) fn new() -> Self {
-        Self { context: Cell::new(None), request: Cell::new(Request::Done), budget: Cell::new(BUDGET) }
+        Self {
+            context: Cell::new(None),
+            request: Cell::new(Request::Done),
+            budget: Cell::new(BUDGET),
+        }
     }
 
     /// Notes the execution that resumed the running greenlet.
@@ -57,7 +61,9 @@ impl Carrier {
 
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carrier").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("Carrier")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,11 +75,18 @@ impl fmt::Debug for Carrier {
 pub(crate) unsafe fn resume(carrier: &Carrier, runnable: &mut Runnable) -> Request {
     let header: *const Header = runnable.header();
     let life = runnable.life();
-    let home: *const Home = Arc::as_ptr(life.home.as_ref().expect("a greenlet about to run has a home"));
+    let home: *const Home = Arc::as_ptr(
+        life.home
+            .as_ref()
+            .expect("a greenlet about to run has a home"),
+    );
     // SAFETY: `life` keeps it, and nobody but the caller touches `life` until the greenlet is published again.
     let home = unsafe { &*home };
     let context = life.context.take().unwrap_or_else(|| {
-        let stack = life.stack.as_ref().expect("a greenlet about to run has a stack");
+        let stack = life
+            .stack
+            .as_ref()
+            .expect("a greenlet about to run has a stack");
         // SAFETY: the stack is the greenlet's own; it is given back after the greenlet's end only.
         unsafe { Context::new(stack.top(), stack.bottom(), entry) }
     });
@@ -104,7 +117,10 @@ pub(crate) fn suspend(request: Request) {
     // SAFETY: a greenlet runs on a carrier, which stays until we are off it.
     let context = unsafe {
         (*carrier).request.set(request);
-        (*carrier).context.take().expect("a carrier has an execution to go back to")
+        (*carrier)
+            .context
+            .take()
+            .expect("a carrier has an execution to go back to")
     };
     // SAFETY: that is the worker's execution in `resume`, which loads its own thread pointer next.
     let transfer = unsafe { context.resume(0) };
@@ -136,7 +152,10 @@ pub(super) fn leave_for_good() -> ! {
     // SAFETY: as in `suspend`.
     let context = unsafe {
         (*carrier).request.set(Request::Done);
-        (*carrier).context.take().expect("a carrier has an execution to go back to")
+        (*carrier)
+            .context
+            .take()
+            .expect("a carrier has an execution to go back to")
     };
     // SAFETY: as in `suspend`; nothing on this stack is used again.
     unsafe { context.resume(0) };

@@ -89,7 +89,11 @@ pub(crate) struct ThreadOwner {
 
 impl ThreadOwner {
     fn new() -> Self {
-        Self { word: WaitWord::new(), asleep: Mutex::new(()), wake: Condvar::new() }
+        Self {
+            word: WaitWord::new(),
+            asleep: Mutex::new(()),
+            wake: Condvar::new(),
+        }
     }
 
     /// The calling thread's. `std::thread::park` is not used for waiting: its token belongs to the user.
@@ -110,13 +114,19 @@ impl ThreadOwner {
         // released inside the condition's wait and the notification finds us there.
         while !self.word.is_fired() {
             asleep = match deadline {
-                None => self.wake.wait(asleep).unwrap_or_else(std::sync::PoisonError::into_inner),
+                None => self
+                    .wake
+                    .wait(asleep)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return;
                     }
-                    self.wake.wait_timeout(asleep, left).unwrap_or_else(|e| e.into_inner()).0
+                    self.wake
+                        .wait_timeout(asleep, left)
+                        .unwrap_or_else(|e| e.into_inner())
+                        .0
                 }
             };
         }

@@ -55,7 +55,11 @@ pub(super) struct LaidDown(u32);
 /// Takes the calling greenlet's panics off the count of its home.
 #[inline]
 pub(super) fn lay_down() -> LaidDown {
-    if std::thread::panicking() { lay_down_all() } else { LaidDown(0) }
+    if std::thread::panicking() {
+        lay_down_all()
+    } else {
+        LaidDown(0)
+    }
 }
 
 /// Puts them back.
@@ -83,7 +87,10 @@ fn lay_down_all() -> LaidDown {
 }
 
 fn credit_from_a_thread() -> Option<Credit> {
-    let thread = std::thread::Builder::new().name("sward-panic".to_owned()).spawn(raise_credit).ok()?;
+    let thread = std::thread::Builder::new()
+        .name("sward-panic".to_owned())
+        .spawn(raise_credit)
+        .ok()?;
     thread.join().ok()
 }
 
@@ -95,7 +102,10 @@ fn raise_credit() -> Credit {
     let fresh = unsafe { Context::new(range.end.cast(), range.start.cast(), raise_and_catch) };
     // SAFETY: the stack lives, and the execution runs on this thread until it switches back.
     let transfer = unsafe { fresh.resume(0) };
-    Credit { context: transfer.from, _stack: stack }
+    Credit {
+        context: transfer.from,
+        _stack: stack,
+    }
 }
 
 /// Takes one off the calling thread's count.
@@ -113,7 +123,12 @@ extern "C" fn raise_and_catch(transfer: Transfer) -> ! {
         raise();
     }));
     // SAFETY: whoever let the credit run on waits for it there. Nothing on this stack is used again.
-    unsafe { other.take().expect("somebody let the credit run on").resume(0) };
+    unsafe {
+        other
+            .take()
+            .expect("somebody let the credit run on")
+            .resume(0)
+    };
     unreachable!("a settled credit was resumed")
 }
 

@@ -139,7 +139,11 @@ impl WaitWord {
             let (new, outcome) = match word & PHASE {
                 phase @ (ARMED | PARKED) if word & OPEN != 0 => (
                     (word & !(PHASE | TAG | OPEN)) | FIRED | u64::from(tag) << TAG_SHIFT,
-                    if phase == PARKED { Fire::Resume } else { Fire::Early },
+                    if phase == PARKED {
+                        Fire::Resume
+                    } else {
+                        Fire::Early
+                    },
                 ),
                 _ => (word | PERMIT, Fire::Stale),
             };
@@ -175,7 +179,10 @@ impl WaitWord {
         let mut word = self.0.load(Relaxed);
         while word & PHASE == PARKED {
             // Acquire: as in `fire`, the caller gets what the owner left.
-            match self.0.compare_exchange_weak(word, word & !(PHASE | OPEN), AcqRel, Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(word, word & !(PHASE | OPEN), AcqRel, Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -313,7 +320,9 @@ mod loom_tests {
     fn loom_two_tokens_race_with_publishing() {
         loom::model(|| {
             let owner = Owner::new();
-            let Begin::Armed(epoch) = owner.word.begin(false) else { unreachable!() };
+            let Begin::Armed(epoch) = owner.word.begin(false) else {
+                unreachable!()
+            };
             let firers: Vec<_> = (1..=2u16)
                 .map(|tag| {
                     let owner = owner.clone();
@@ -334,7 +343,11 @@ mod loom_tests {
             if owner.word.publish() == Publish::Fired {
                 assert!(owner.resume().is_some());
             }
-            let winners = firers.into_iter().map(|f| f.join().unwrap()).filter(|&won| won).count();
+            let winners = firers
+                .into_iter()
+                .map(|f| f.join().unwrap())
+                .filter(|&won| won)
+                .count();
             assert_eq!(winners, 1, "one token ends the wait");
             assert_eq!(owner.resumed.load(Relaxed), 1, "the owner ran on, once");
         });
@@ -368,11 +381,15 @@ mod loom_tests {
     fn loom_a_stale_token_does_not_end_the_next_wait() {
         loom::model(|| {
             let owner = Owner::new();
-            let Begin::Armed(first) = owner.word.begin(false) else { unreachable!() };
+            let Begin::Armed(first) = owner.word.begin(false) else {
+                unreachable!()
+            };
             let late = owner.clone();
             let firer = thread::spawn(move || late.word.fire(first, 1));
             let early = owner.word.end();
-            let Begin::Armed(second) = owner.word.begin(false) else { unreachable!() };
+            let Begin::Armed(second) = owner.word.begin(false) else {
+                unreachable!()
+            };
             let fired = firer.join().unwrap();
             assert_eq!(fired == Fire::Early, early == Some(1));
             assert!(owner.word.is_live(second));

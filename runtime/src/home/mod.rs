@@ -161,6 +161,8 @@ pub(crate) struct CarrierThread {
 impl CarrierThread {
     /// Registers the calling thread. To be done before it occupies its first home.
     pub(crate) fn register() -> Self {
-        Self { _entry: sys::register(pointer::get()) }
+        Self {
+            _entry: sys::register(pointer::get()),
+        }
     }
 }

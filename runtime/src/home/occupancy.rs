@@ -51,7 +51,10 @@ unsafe impl Sync for Occupancy {}
 impl Occupancy {
     /// A free home's word.
     pub(crate) fn new() -> Self {
-        Self { word: AtomicPtr::new(ptr::null_mut()), waiting: UnsafeCell::new(Chain::new()) }
+        Self {
+            word: AtomicPtr::new(ptr::null_mut()),
+            waiting: UnsafeCell::new(Chain::new()),
+        }
     }
 
     /// Enters, or leaves `link` in the list of those who wait.
@@ -64,16 +67,26 @@ impl Occupancy {
         loop {
             if word.is_null() {
                 // Acquire: pairs with the release in `leave`: the thread-locals as the last occupant left them.
-                match self.word.compare_exchange_weak(word, OCCUPIED, Acquire, Relaxed) {
+                match self
+                    .word
+                    .compare_exchange_weak(word, OCCUPIED, Acquire, Relaxed)
+                {
                     Ok(_) => return Enter::Entered,
                     Err(now) => word = now,
                 }
             } else {
-                let next = if word == OCCUPIED { ptr::null_mut() } else { word };
+                let next = if word == OCCUPIED {
+                    ptr::null_mut()
+                } else {
+                    word
+                };
                 // SAFETY: the caller owns the link until the push below succeeds.
                 unsafe { link.as_ref().set_next(next) };
                 // Release: pairs with the acquire in `leave`, which hands this greenlet to another runner.
-                match self.word.compare_exchange_weak(word, link.as_ptr(), Release, Relaxed) {
+                match self
+                    .word
+                    .compare_exchange_weak(word, link.as_ptr(), Release, Relaxed)
+                {
                     Ok(_) => return Enter::Waits,
                     Err(now) => word = now,
                 }
@@ -84,7 +97,9 @@ impl Occupancy {
     /// Enters if the home is free; nothing is enlisted otherwise.
     pub(crate) fn try_enter(&self) -> bool {
         // Acquire: as in `enter`.
-        self.word.compare_exchange(ptr::null_mut(), OCCUPIED, Acquire, Relaxed).is_ok()
+        self.word
+            .compare_exchange(ptr::null_mut(), OCCUPIED, Acquire, Relaxed)
+            .is_ok()
     }
 
     /// Leaves. If a greenlet waits, it now holds the home and is returned: the caller must make it run.
@@ -98,7 +113,11 @@ impl Occupancy {
             return Some(next);
         }
         // Release: pairs with the acquire in `enter`.
-        if self.word.compare_exchange(OCCUPIED, ptr::null_mut(), Release, Relaxed).is_ok() {
+        if self
+            .word
+            .compare_exchange(OCCUPIED, ptr::null_mut(), Release, Relaxed)
+            .is_ok()
+        {
             return None;
         }
         // Only pushes can have happened, so this takes at least one greenlet. Acquire pairs with their release; the
@@ -153,7 +172,8 @@ mod loom_tests {
                 locals: LoomCell::new(0),
                 ran: AtomicUsize::new(0),
             });
-            let links: [&'static Link; 3] = std::array::from_fn(|_| &*Box::leak(Box::new(Link::new())));
+            let links: [&'static Link; 3] =
+                std::array::from_fn(|_| &*Box::leak(Box::new(Link::new())));
             let addresses = links.map(|l| ptr::from_ref(l) as usize);
             let threads: Vec<_> = addresses[..2]
                 .iter()

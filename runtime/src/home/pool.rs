@@ -22,7 +22,8 @@ impl Inner {
     /// Changes the load of home `index`. Relaxed: changed under the lock, and otherwise a hint.
     fn load(&self, index: usize, by: isize) -> Arc<Home> {
         let home = &self.threads[index].home;
-        home.load.store(home.load.load(Relaxed).wrapping_add_signed(by), Relaxed);
+        home.load
+            .store(home.load.load(Relaxed).wrapping_add_signed(by), Relaxed);
         home.clone()
     }
 }
@@ -54,7 +55,11 @@ impl Pool {
             starting: 0,
             rng: Rng::new(limit as u64),
         };
-        Self { name: name.to_owned(), limit: limit.max(1), inner: Mutex::new(inner) }
+        Self {
+            name: name.to_owned(),
+            limit: limit.max(1),
+            inner: Mutex::new(inner),
+        }
     }
 
     /// A home for one more greenlet. Fails only when there is no home at all and none can be started.
@@ -89,7 +94,10 @@ impl Pool {
             return Err(io::Error::other("the only home is still being started"));
         }
         // No home is free here: each has a load, so none can be shared and free at once.
-        let (a, b) = (inner.rng.below(inner.threads.len()), inner.rng.below(inner.threads.len()));
+        let (a, b) = (
+            inner.rng.below(inner.threads.len()),
+            inner.rng.below(inner.threads.len()),
+        );
         let load = |index: usize| inner.threads[index].home.load.load(Relaxed);
         let index = if load(b) < load(a) { b } else { a };
         Ok(inner.load(index, 1))
@@ -97,14 +105,20 @@ impl Pool {
 
     /// Starts homes until there are `count`, or as many as the limit allows.
     pub(crate) fn start(&self, count: usize) -> io::Result<()> {
-        let homes: Vec<_> = (0..count.min(self.limit)).map(|_| self.acquire()).collect::<Result<_, _>>()?;
+        let homes: Vec<_> = (0..count.min(self.limit))
+            .map(|_| self.acquire())
+            .collect::<Result<_, _>>()?;
         homes.iter().for_each(|home| self.release(home));
         Ok(())
     }
 
     /// Takes every greenlet out of the homes' lists. No worker runs any more.
     pub(crate) fn drain(&self) -> Vec<NonNull<Link>> {
-        lock(&self.inner).threads.iter().flat_map(|thread| thread.home.drain()).collect()
+        lock(&self.inner)
+            .threads
+            .iter()
+            .flat_map(|thread| thread.home.drain())
+            .collect()
     }
 
     /// Counts one more greenlet in `home`, which it shares with its parent.

@@ -38,7 +38,11 @@ const OPEN: u32 = 2;
 impl Gate {
     /// A gate whose thread is still to come.
     pub(super) fn new() -> Self {
-        Self { state: AtomicU32::new(STARTING), pointer: AtomicUsize::new(0), slot: AtomicUsize::new(0) }
+        Self {
+            state: AtomicU32::new(STARTING),
+            pointer: AtomicUsize::new(0),
+            slot: AtomicUsize::new(0),
+        }
     }
 
     /// Called by the home's thread: lends its identity and waits until the gate is open.
@@ -90,15 +94,24 @@ pub(super) fn withdraw(pointer: usize) {
         libc::sigfillset(&mut all);
         libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
     }
-    let Some(offset) = symbol::<isize>(c"__rseq_offset") else { return };
+    let Some(offset) = symbol::<isize>(c"__rseq_offset") else {
+        return;
+    };
     let area = pointer.wrapping_add_signed(offset);
     let registered = symbol::<u32>(c"__rseq_size").map_or(RSEQ_SIZE, c_long::from);
     // The length must be the one that was registered, which glibc publishes under different names over time: its
     // fixed size first, then the size of the features it announces. If neither fits, nothing was registered.
     for length in [RSEQ_SIZE, registered] {
         // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
-        let result =
-            unsafe { libc::syscall(libc::SYS_rseq, area, length, RSEQ_UNREGISTER, RSEQ_SIGNATURE) };
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_rseq,
+                area,
+                length,
+                RSEQ_UNREGISTER,
+                RSEQ_SIGNATURE,
+            )
+        };
         if result == 0 {
             return;
         }
@@ -137,13 +150,24 @@ static INNER: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn wrap_setxid() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+        let mut action = KernelAction {
+            handler: 0,
+            flags: 0,
+            restorer: 0,
+            mask: 0,
+        };
         // SAFETY: the layout is the kernel's for this architecture and 8 the size of its signal set; libc refuses this
         // signal, hence the raw calls. The wrapper takes three arguments, so only such a handler is wrapped.
         unsafe {
             let set = size_of::<u64>();
             let null = ptr::null::<KernelAction>();
-            let read = libc::syscall(libc::SYS_rt_sigaction, SIGSETXID, null, &raw mut action, set);
+            let read = libc::syscall(
+                libc::SYS_rt_sigaction,
+                SIGSETXID,
+                null,
+                &raw mut action,
+                set,
+            );
             let real = action.handler > 1 && action.flags & libc::SA_SIGINFO as c_ulong != 0;
             if read != 0 || !real {
                 return;
@@ -153,7 +177,13 @@ pub(super) fn wrap_setxid() {
             action.handler = on_setxid as Handler as usize;
             // A greenlet's stack may be small: use the worker's alternate one.
             action.flags |= libc::SA_ONSTACK as c_ulong;
-            libc::syscall(libc::SYS_rt_sigaction, SIGSETXID, &raw const action, null.cast_mut(), set);
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                SIGSETXID,
+                &raw const action,
+                null.cast_mut(),
+                set,
+            );
         }
     });
 }
@@ -212,7 +242,9 @@ fn own_pointer(tid: Pid) -> Option<usize> {
     let tid = tid.as_raw_nonzero().get();
     // Acquire: pairs with the release in `register`, which wrote the pointer first. A thread that asks for itself sees
     // its own writes in any case.
-    nodes().find(|node| node.tid.load(Acquire) == tid).map(|node| node.pointer.load(Relaxed))
+    nodes()
+        .find(|node| node.tid.load(Acquire) == tid)
+        .map(|node| node.pointer.load(Relaxed))
 }
 
 /// A thread's entry in the list, until it is dropped.
@@ -224,7 +256,11 @@ pub(super) fn register(pointer: usize) -> Registered {
     let tid = gettid().as_raw_nonzero().get();
     // A node is claimed by a number no thread has, filled, and then given the thread's.
     const CLAIMED: i32 = -1;
-    let reused = nodes().find(|node| node.tid.compare_exchange(0, CLAIMED, Acquire, Relaxed).is_ok());
+    let reused = nodes().find(|node| {
+        node.tid
+            .compare_exchange(0, CLAIMED, Acquire, Relaxed)
+            .is_ok()
+    });
     let node = reused.unwrap_or_else(|| {
         let node: &'static Node = Box::leak(Box::new(Node {
             tid: AtomicI32::new(CLAIMED),

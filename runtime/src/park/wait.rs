@@ -45,7 +45,12 @@ impl Wait {
     fn begin_as(owner: Owner, open: bool) -> Option<Self> {
         let errno = home::errno();
         match owner.word().begin(open) {
-            Begin::Armed(epoch) => Some(Self { owner, epoch, over: false, errno }),
+            Begin::Armed(epoch) => Some(Self {
+                owner,
+                epoch,
+                over: false,
+                errno,
+            }),
             Begin::Permitted => None,
         }
     }

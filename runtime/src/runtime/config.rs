@@ -59,7 +59,9 @@ fn invalid(text: String) -> io::Error {
 fn number(name: &str, value: &str, unit: &str) -> io::Result<usize> {
     match value.trim().parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(invalid(format!("{name} must be a number of {unit}, 1 or more, but is {value:?}"))),
+        _ => Err(invalid(format!(
+            "{name} must be a number of {unit}, 1 or more, but is {value:?}"
+        ))),
     }
 }
 
@@ -91,7 +93,9 @@ impl Config {
             let names = context::NAMES;
             if !names.contains(&value.as_str()) {
                 let right = names.join(", ");
-                return Err(invalid(format!("SWARD_CONTEXT must be one of {right}, but is {value:?}")));
+                return Err(invalid(format!(
+                    "SWARD_CONTEXT must be one of {right}, but is {value:?}"
+                )));
             }
         }
         Ok(config)
@@ -104,7 +108,11 @@ impl Config {
             name: self.name.or(other.name),
             workers: self.workers.or(other.workers),
             homes: if homes_given { self.homes } else { other.homes },
-            homes_kind: if homes_given { self.homes_kind } else { other.homes_kind },
+            homes_kind: if homes_given {
+                self.homes_kind
+            } else {
+                other.homes_kind
+            },
             stack_size: self.stack_size.or(other.stack_size),
             mprotect_guards: self.mprotect_guards || other.mprotect_guards,
         }
@@ -118,7 +126,9 @@ impl Config {
         let limit = (workers * HOMES_PER_WORKER).clamp(HOMES_BOUNDS.0, HOMES_BOUNDS.1);
         let homes = match (self.homes, self.homes_kind) {
             (Some(Homes::Moving { limit: 0 }), _) => {
-                return Err(invalid("moving homes need a limit of 1 or more, but was given 0".into()));
+                return Err(invalid(
+                    "moving homes need a limit of 1 or more, but was given 0".into(),
+                ));
             }
             (Some(Homes::Moving { limit }), _) => HomeKind::Moving { limit },
             (None, Some("moving")) => HomeKind::Moving { limit },
@@ -136,8 +146,18 @@ impl Config {
         if name.contains('\0') {
             return Err(invalid("a runtime's name must not contain a NUL".into()));
         }
-        let guard = if self.mprotect_guards { Guard::Mprotect } else { Guard::Auto };
-        Ok(Settings { name, workers, homes, class, guard })
+        let guard = if self.mprotect_guards {
+            Guard::Mprotect
+        } else {
+            Guard::Auto
+        };
+        Ok(Settings {
+            name,
+            workers,
+            homes,
+            class,
+            guard,
+        })
     }
 }
 
@@ -145,7 +165,9 @@ fn check_workers(workers: usize) -> io::Result<()> {
     if (1..=MAX_WORKERS).contains(&workers) {
         return Ok(());
     }
-    Err(invalid(format!("a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}")))
+    Err(invalid(format!(
+        "a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}"
+    )))
 }
 
 /// `value` as one of the names of homes.

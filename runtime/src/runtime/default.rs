@@ -22,7 +22,10 @@ pub(super) fn try_current_shared() -> Option<Arc<Shared>> {
 pub(crate) fn current_shared() -> io::Result<Arc<Shared>> {
     match Shared::current() {
         Some(shared) => Ok(shared),
-        None => Ok(default_runtime(Config::default())?.handle().shared().clone()),
+        None => Ok(default_runtime(Config::default())?
+            .handle()
+            .shared()
+            .clone()),
     }
 }
 

@@ -25,7 +25,10 @@ impl Config {
     fn checked(self) -> io::Result<config::Config> {
         Ok(config::Config {
             workers: self.workers,
-            homes_kind: self.homes.map(|name| home_name("homes", name)).transpose()?,
+            homes_kind: self
+                .homes
+                .map(|name| home_name("homes", name))
+                .transpose()?,
             stack_size: self.stack_size,
             ..config::Config::default()
         })

@@ -64,7 +64,10 @@ impl Runtime {
 
     pub(super) fn start(settings: Settings) -> io::Result<Self> {
         let crew = Crew::start(settings)?;
-        Ok(Self { handle: Handle::new(crew.shared().clone()), crew: Some(crew) })
+        Ok(Self {
+            handle: Handle::new(crew.shared().clone()),
+            crew: Some(crew),
+        })
     }
 
     /// A handle to this runtime.
@@ -118,7 +121,10 @@ impl Runtime {
     ///
     /// If called by a greenlet of this runtime, which can never see the end.
     pub fn shutdown(mut self, limit: Duration) -> Result<(), ShutdownError> {
-        assert!(!self.is_inside(), "a runtime cannot be shut down by one of its own greenlets");
+        assert!(
+            !self.is_inside(),
+            "a runtime cannot be shut down by one of its own greenlets"
+        );
         match self.end(limit) {
             0 => Ok(()),
             remaining => Err(ShutdownError { remaining }),
@@ -127,16 +133,21 @@ impl Runtime {
 
     /// Whether the caller is a greenlet of this runtime.
     fn is_inside(&self) -> bool {
-        default::try_current_shared().is_some_and(|shared| Arc::ptr_eq(&shared, &self.handle.shared))
+        default::try_current_shared()
+            .is_some_and(|shared| Arc::ptr_eq(&shared, &self.handle.shared))
     }
 
     /// Ends the runtime; returns how many greenlets were left.
     fn end(&mut self, limit: Duration) -> usize {
-        let Some(crew) = self.crew.take() else { return 0 };
+        let Some(crew) = self.crew.take() else {
+            return 0;
+        };
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now + FAR);
         let ending = crew.end(deadline);
-        ending.wait(deadline + GRACE).unwrap_or_else(|| self.handle.shared.live())
+        ending
+            .wait(deadline + GRACE)
+            .unwrap_or_else(|| self.handle.shared.live())
     }
 }
 
@@ -155,7 +166,9 @@ impl Drop for Runtime {
         let left = self.end(Duration::ZERO);
         if left != 0 {
             let name = &self.handle.shared.settings().name;
-            eprintln!("sward: runtime '{name}' was dropped with {left} greenlets that had not ended");
+            eprintln!(
+                "sward: runtime '{name}' was dropped with {left} greenlets that had not ended"
+            );
         }
     }
 }
@@ -200,7 +213,9 @@ impl Handle {
         T: Send + 'static,
     {
         let site = Location::caller();
-        Builder::new().spawn_at(self, f, site).unwrap_or_else(|error| refused(&error))
+        Builder::new()
+            .spawn_at(self, f, site)
+            .unwrap_or_else(|error| refused(&error))
     }
 
     /// Runs `f` as a greenlet of this runtime and waits for its value: see [`Runtime::block_on`].
@@ -267,7 +282,11 @@ impl ShutdownError {
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} greenlets had not ended when the runtime was shut down", self.remaining)
+        write!(
+            f,
+            "{} greenlets had not ended when the runtime was shut down",
+            self.remaining
+        )
     }
 }
 

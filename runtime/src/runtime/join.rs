@@ -110,7 +110,9 @@ impl<T> JoinHandle<T> {
 
     fn take(self) -> Result<T, JoinError> {
         let greenlet = self.greenlet;
-        self.raw.take().map_err(|failure| JoinError { greenlet, failure })
+        self.raw
+            .take()
+            .map_err(|failure| JoinError { greenlet, failure })
     }
 }
 
@@ -174,7 +176,9 @@ impl JoinError {
 
     /// The panic's text, if it is one.
     fn text(&self) -> Option<&str> {
-        let Failure::Panic(payload) = &self.failure else { return None };
+        let Failure::Panic(payload) = &self.failure else {
+            return None;
+        };
         payload
             .downcast_ref::<&str>()
             .copied()

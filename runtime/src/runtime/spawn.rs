@@ -82,7 +82,9 @@ where
     T: 'static,
 {
     let site = Location::caller();
-    Builder::new().spawn_local_at(f, site).unwrap_or_else(|error| refused(&error))
+    Builder::new()
+        .spawn_local_at(f, site)
+        .unwrap_or_else(|error| refused(&error))
 }
 
 /// The panic of those that give no error.
@@ -229,7 +231,8 @@ impl Builder {
     }
 
     fn class(&self, shared: &Shared) -> io::Result<Class> {
-        self.stack_size.map_or(Ok(shared.settings().class), Class::for_size)
+        self.stack_size
+            .map_or(Ok(shared.settings().class), Class::for_size)
     }
 }
 

@@ -27,7 +27,11 @@ pub(crate) struct Census(Box<[CachePadded<Mutex<Shard>>]>);
 impl Census {
     /// An empty list with a shard for each of `workers` workers.
     pub(crate) fn new(workers: usize) -> Self {
-        Self((0..workers.max(1)).map(|_| CachePadded::default()).collect())
+        Self(
+            (0..workers.max(1))
+                .map(|_| CachePadded::default())
+                .collect(),
+        )
     }
 
     /// Enters a greenlet.
@@ -72,7 +76,14 @@ impl Census {
 
     /// Everybody who is in it.
     pub(crate) fn everybody(&self) -> Vec<GreenletRef> {
-        let places = |shard: &Mutex<Shard>| lock(shard).places.iter().flatten().cloned().collect::<Vec<_>>();
+        let places = |shard: &Mutex<Shard>| {
+            lock(shard)
+                .places
+                .iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         self.0.iter().flat_map(|shard| places(shard)).collect()
     }
 }

@@ -69,7 +69,11 @@ pub(crate) enum Up {
 impl Idle {
     /// `workers` workers, all awake.
     pub(crate) fn new(workers: usize) -> Self {
-        Self { word: AtomicUsize::new(0), workers, sleepers: Mutex::new(Vec::with_capacity(workers)) }
+        Self {
+            word: AtomicUsize::new(0),
+            workers,
+            sleepers: Mutex::new(Vec::with_capacity(workers)),
+        }
     }
 
     /// The list of sleepers. Poisoning is of no account, as everywhere in the runtime.
@@ -85,7 +89,10 @@ impl Idle {
                 return false;
             }
             // Counting up orders nothing; what is found is found through the queues' own ordering.
-            match self.word.compare_exchange_weak(word, word + SEARCHING, AcqRel, Relaxed) {
+            match self
+                .word
+                .compare_exchange_weak(word, word + SEARCHING, AcqRel, Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -171,7 +178,11 @@ mod loom_tests {
                 idle.fall_asleep(sleeper, false);
             }
             let unparked = [AtomicBool::new(false), AtomicBool::new(false)];
-            Arc::new(Self { idle, queue: AtomicUsize::new(0), unparked })
+            Arc::new(Self {
+                idle,
+                queue: AtomicUsize::new(0),
+                unparked,
+            })
         }
 
         fn produce(&self) {
@@ -187,7 +198,9 @@ mod loom_tests {
         }
 
         fn take(&self) -> bool {
-            self.queue.fetch_update(AcqRel, Acquire, |n| n.checked_sub(1)).is_ok()
+            self.queue
+                .fetch_update(AcqRel, Acquire, |n| n.checked_sub(1))
+                .is_ok()
         }
 
         /// One worker, awake, until it parks: what it does when it finds nothing any more. True if it parked.

@@ -29,7 +29,11 @@ pub(crate) struct Parker {
 impl Parker {
     /// A parker of a worker that is awake.
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU8::new(EMPTY), asleep: Mutex::new(()), wake: Condvar::new() }
+        Self {
+            word: AtomicU8::new(EMPTY),
+            asleep: Mutex::new(()),
+            wake: Condvar::new(),
+        }
     }
 
     /// Sleeps on the condition until called.
@@ -39,8 +43,15 @@ impl Parker {
         }
         let mut asleep = lock(&self.asleep);
         // Acquire: pairs with the release half in `unpark`, after which work is to be seen.
-        while self.word.compare_exchange(CALLED, EMPTY, Acquire, Acquire).is_err() {
-            asleep = self.wake.wait(asleep).unwrap_or_else(PoisonError::into_inner);
+        while self
+            .word
+            .compare_exchange(CALLED, EMPTY, Acquire, Acquire)
+            .is_err()
+        {
+            asleep = self
+                .wake
+                .wait(asleep)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -57,7 +68,10 @@ impl Parker {
 
     fn lie_down(&self, how: u8) -> bool {
         // A failure means `CALLED`: consume it.
-        let down = self.word.compare_exchange(EMPTY, how, AcqRel, Acquire).is_ok();
+        let down = self
+            .word
+            .compare_exchange(EMPTY, how, AcqRel, Acquire)
+            .is_ok();
         if !down {
             self.word.swap(EMPTY, AcqRel);
         }

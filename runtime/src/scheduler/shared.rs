@@ -104,7 +104,9 @@ impl Shared {
             HomeKind::Moving { limit } => limit,
             HomeKind::Fixed => workers,
         };
-        let queues: Queues = (0..workers).map(|_| crossbeam_deque::Worker::new_fifo()).collect();
+        let queues: Queues = (0..workers)
+            .map(|_| crossbeam_deque::Worker::new_fifo())
+            .collect();
         let remote = |queue: &crossbeam_deque::Worker<Runnable>| {
             CachePadded::new(Remote {
                 next: AtomicPtr::new(ptr::null_mut()),
@@ -174,7 +176,13 @@ impl Shared {
                 self.homes.retain(home);
             }
             let id = NEXT_ID.fetch_add(1, Relaxed);
-            let origin = Origin { id, name, class, home, site };
+            let origin = Origin {
+                id,
+                name,
+                class,
+                home,
+                site,
+            };
             let schedule: NonNull<dyn Schedule> = NonNull::from(&**self);
             // SAFETY: shutdown ends every greenlet before the last reference to `self` that it keeps goes away; the
             // rest is the caller's promise.
@@ -234,7 +242,11 @@ impl Shared {
             return None;
         }
         // SAFETY: as in `current_worker`.
-        Some(unsafe { &*slot.carrier().cast::<Worker>() }.shared_arc().clone())
+        Some(
+            unsafe { &*slot.carrier().cast::<Worker>() }
+                .shared_arc()
+                .clone(),
+        )
     }
 
     /// Puts a ready greenlet where some worker, or the one it is bound to, will find it.
@@ -271,9 +283,10 @@ impl Shared {
     pub(super) fn has_work(&self, worker: usize) -> bool {
         !self.injector.is_empty()
             || !self.remotes[worker].inbox.is_empty()
-            || self.remotes.iter().any(|remote| {
-                !remote.stealer.is_empty() || !remote.next.load(Acquire).is_null()
-            })
+            || self
+                .remotes
+                .iter()
+                .any(|remote| !remote.stealer.is_empty() || !remote.next.load(Acquire).is_null())
             || self.stopping.load(Acquire)
     }
 
@@ -292,8 +305,16 @@ impl Shared {
 
     /// How many greenlets have not ended. Never too few: the ends are counted first.
     pub(crate) fn live(&self) -> usize {
-        let finished: usize = self.remotes.iter().map(|r| r.counts.finished.load(SeqCst)).sum();
-        let spawned: usize = self.remotes.iter().map(|r| r.counts.spawned.load(SeqCst)).sum();
+        let finished: usize = self
+            .remotes
+            .iter()
+            .map(|r| r.counts.finished.load(SeqCst))
+            .sum();
+        let spawned: usize = self
+            .remotes
+            .iter()
+            .map(|r| r.counts.spawned.load(SeqCst))
+            .sum();
         (spawned + self.outside.load(SeqCst)).saturating_sub(finished)
     }
 
@@ -318,7 +339,11 @@ impl Shared {
                 HomeKind::Moving { .. } => self.homes.len(),
                 HomeKind::Fixed => self.settings.workers,
             },
-            migrations: self.remotes.iter().map(|r| r.counts.migrations.load(Relaxed)).sum(),
+            migrations: self
+                .remotes
+                .iter()
+                .map(|r| r.counts.migrations.load(Relaxed))
+                .sum(),
             sources: self.reactor.sources(),
             timers: self.timers.len(),
         }

@@ -48,7 +48,10 @@ impl Crew {
     /// Starts a runtime's threads.
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
         let (shared, queues) = Shared::new(settings)?;
-        let mut crew = Self { shared, threads: Vec::new() };
+        let mut crew = Self {
+            shared,
+            threads: Vec::new(),
+        };
         let started = crew.start_threads(queues);
         if let Err(error) = started {
             reap(&crew.shared, crew.threads, Instant::now());
@@ -57,10 +60,7 @@ impl Crew {
         Ok(crew)
     }
 
-    fn start_threads(
-        &mut self,
-        queues: Vec<crossbeam_deque::Worker<Runnable>>,
-    ) -> io::Result<()> {
+    fn start_threads(&mut self, queues: Vec<crossbeam_deque::Worker<Runnable>>) -> io::Result<()> {
         let settings = &self.shared.settings;
         if let HomeKind::Moving { .. } = settings.homes {
             // At least one, so that a worker can always share; one each saves the first greenlets the wait.
@@ -98,11 +98,13 @@ impl Crew {
         // The closure is kept where a failed start leaves it: without a thread, the caller reaps.
         let slot = Arc::new(Mutex::new(body.take()));
         let of_thread = slot.clone();
-        let started = Builder::new().name("sward-reaper".to_owned()).spawn(move || {
-            if let Some(body) = lock(&of_thread).take() {
-                body();
-            }
-        });
+        let started = Builder::new()
+            .name("sward-reaper".to_owned())
+            .spawn(move || {
+                if let Some(body) = lock(&of_thread).take() {
+                    body();
+                }
+            });
         if started.is_err()
             && let Some(body) = lock(&slot).take()
         {
@@ -158,7 +160,10 @@ fn wait_until_drained(shared: &Shared, deadline: Instant) {
         if left.is_zero() {
             return;
         }
-        guard = condition.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        guard = condition
+            .wait_timeout(guard, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
 }
 

@@ -202,7 +202,8 @@ impl Worker {
         } else {
             self.queue.pop().or_else(|| self.take_bound())
         };
-        own.or_else(|| self.remote().take_next()).or_else(|| self.take_injected())
+        own.or_else(|| self.remote().take_next())
+            .or_else(|| self.take_injected())
     }
 
     fn take_bound(&self) -> Option<Runnable> {
@@ -217,7 +218,8 @@ impl Worker {
 
     fn take_injected(&self) -> Option<Runnable> {
         while !self.shared.injector.is_empty() {
-            if let Steal::Success(runnable) = self.shared.injector.steal_batch_and_pop(&self.queue) {
+            if let Steal::Success(runnable) = self.shared.injector.steal_batch_and_pop(&self.queue)
+            {
                 if !self.queue.is_empty() {
                     self.shared.wake_one();
                 }
@@ -238,7 +240,10 @@ impl Worker {
             self.searching.set(true);
         }
         for round in 0..ROUNDS {
-            if let Some(runnable) = self.steal(round == ROUNDS - 1).or_else(|| self.take_injected()) {
+            if let Some(runnable) = self
+                .steal(round == ROUNDS - 1)
+                .or_else(|| self.take_injected())
+            {
                 return Some(runnable);
             }
             if round == 0 {
@@ -254,7 +259,10 @@ impl Worker {
 
     /// What a turn of the drivers may have put here.
     fn take_own(&self) -> Option<Runnable> {
-        self.remote().take_next().or_else(|| self.queue.pop()).or_else(|| self.take_bound())
+        self.remote()
+            .take_next()
+            .or_else(|| self.queue.pop())
+            .or_else(|| self.take_bound())
     }
 
     /// Takes half of another worker's queue, beginning at a random one; with `next_too`, also what it would run next.
@@ -292,7 +300,9 @@ impl Worker {
     /// Sleeps until called, or until a driver has something.
     fn sleep(&self) {
         let shared = &*self.shared;
-        shared.idle.fall_asleep(self.index, self.searching.replace(false));
+        shared
+            .idle
+            .fall_asleep(self.index, self.searching.replace(false));
         // Announced first, looked afterwards: see `idle`.
         if !shared.has_work(self.index) {
             match shared.reactor.try_seat() {
@@ -317,7 +327,9 @@ impl Worker {
             (timer, trim) => timer.or(trim),
         };
         let announced = deadline(shared.timers.next());
-        shared.seat_until.store(shared.since_birth(announced), SeqCst);
+        shared
+            .seat_until
+            .store(shared.since_birth(announced), SeqCst);
         // Against `arm`: announced first, looked afterwards.
         fence(SeqCst);
         let until = deadline(shared.timers.next());
@@ -328,7 +340,9 @@ impl Worker {
 
     /// Runs a greenlet until it suspends or ends, and does what it asks for.
     fn run(&self, runnable: Runnable) {
-        let Some(mut runnable) = self.enter_home(runnable) else { return };
+        let Some(mut runnable) = self.enter_home(runnable) else {
+            return;
+        };
         let class = runnable.header().class;
         let life = runnable.life();
         if life.stack.is_none() {
@@ -388,12 +402,19 @@ impl Worker {
             return own.clone();
         }
         let hot = self.hot.borrow_mut().take();
-        hot.unwrap_or_else(|| self.shared.homes.acquire().expect("a runtime is built with a home"))
+        hot.unwrap_or_else(|| {
+            self.shared
+                .homes
+                .acquire()
+                .expect("a runtime is built with a home")
+        })
     }
 
     /// Leaves a home that this worker occupies. A greenlet that waited for it runs next.
     fn leave_home(&self, home: Option<&Home>) {
-        let Some(home) = home.filter(|home| home.worker().is_none()) else { return };
+        let Some(home) = home.filter(|home| home.worker().is_none()) else {
+            return;
+        };
         // SAFETY: we occupy it: the greenlet that ran here had it.
         if let Some(link) = unsafe { home.leave() } {
             // SAFETY: the home's list gave the right to it to us.
@@ -440,8 +461,16 @@ impl Worker {
 
     /// Ends a greenlet that never ran, in the home it occupies.
     fn refuse(&self, mut runnable: Runnable, why: NeverRan) {
-        let home = runnable.life().home.clone().expect("it has entered its home");
-        let carrier = if home.worker().is_some() { ptr::from_ref(self).cast() } else { ptr::null() };
+        let home = runnable
+            .life()
+            .home
+            .clone()
+            .expect("it has entered its home");
+        let carrier = if home.worker().is_some() {
+            ptr::from_ref(self).cast()
+        } else {
+            ptr::null()
+        };
         // SAFETY: we occupy the home, on a registered thread; what runs there is a destructor, on the worker's stack,
         // under the identity the closure belongs to. It counts as a plain thread meanwhile.
         unsafe {
@@ -463,7 +492,9 @@ impl Worker {
             }
         }
         // Not into the injector: another worker may still be taking from that, and must not run these.
-        started.into_iter().for_each(|runnable| self.remote().inbox.push(runnable));
+        started
+            .into_iter()
+            .for_each(|runnable| self.remote().inbox.push(runnable));
         while let Some(runnable) = self.remote().take_next().or_else(|| self.queue.pop()) {
             self.shared.injector.push(runnable);
         }

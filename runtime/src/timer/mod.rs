@@ -44,9 +44,15 @@ impl Timers {
     /// Timers with `shards` shards, each for one worker; others use the first.
     pub(crate) fn new(shards: usize) -> Self {
         let shard = |_| {
-            CachePadded::new(Shard { wheel: Mutex::new(Wheel::new(0)), next: AtomicU64::new(NEVER) })
+            CachePadded::new(Shard {
+                wheel: Mutex::new(Wheel::new(0)),
+                next: AtomicU64::new(NEVER),
+            })
         };
-        Self { start: Instant::now(), shards: (0..shards.max(1)).map(shard).collect() }
+        Self {
+            start: Instant::now(),
+            shards: (0..shards.max(1)).map(shard).collect(),
+        }
     }
 
     /// Will fire `token` at `at` or up to a tick later, once somebody turns. Also tells whether nothing in this shard was
@@ -61,7 +67,13 @@ impl Timers {
         if earliest {
             next.store(tick, Release);
         }
-        (TimerKey { shard, entry: entry.to_bits() }, earliest)
+        (
+            TimerKey {
+                shard,
+                entry: entry.to_bits(),
+            },
+            earliest,
+        )
     }
 
     /// Takes a timer back. Its token is dropped unless it has fired.
@@ -72,7 +84,11 @@ impl Timers {
 
     /// Fires all that is due, into `due`, which is empty before and after: tokens fire outside the locks. Returns how many.
     pub(crate) fn turn(&self, due: &mut Vec<Token>) -> usize {
-        if self.shards.iter().all(|shard| shard.next.load(Acquire) == NEVER) {
+        if self
+            .shards
+            .iter()
+            .all(|shard| shard.next.load(Acquire) == NEVER)
+        {
             return 0;
         }
         let now = self.now();
@@ -84,18 +100,29 @@ impl Timers {
             wheel.advance(now, &mut |token| due.push(token));
             shard.next.store(wheel.next().unwrap_or(NEVER), Release);
         }
-        due.drain(..).map(Token::fire).filter(|&fired| fired).count()
+        due.drain(..)
+            .map(Token::fire)
+            .filter(|&fired| fired)
+            .count()
     }
 
     /// When the next turn is due, at the latest.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let next = self.shards.iter().map(|shard| shard.next.load(Acquire)).min()?;
-        (next != NEVER).then(|| self.start + Duration::from_nanos(next.saturating_mul(1 << TICK_SHIFT)))
+        let next = self
+            .shards
+            .iter()
+            .map(|shard| shard.next.load(Acquire))
+            .min()?;
+        (next != NEVER)
+            .then(|| self.start + Duration::from_nanos(next.saturating_mul(1 << TICK_SHIFT)))
     }
 
     /// How many timers are armed.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(&shard.wheel).len()).sum()
+        self.shards
+            .iter()
+            .map(|shard| lock(&shard.wheel).len())
+            .sum()
     }
 
     /// The last tick that has begun.

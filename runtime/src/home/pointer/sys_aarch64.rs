@@ -12,7 +12,9 @@ pub(crate) fn can_move() -> bool {
 pub(crate) fn get() -> usize {
     let pointer: usize;
     // SAFETY: reading the register has no effect.
-    unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem)) };
+    unsafe {
+        asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem))
+    };
     pointer
 }
 
