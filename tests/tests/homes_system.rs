@@ -3,6 +3,7 @@
 use std::backtrace::Backtrace;
 use std::collections::HashMap;
 use std::net::ToSocketAddrs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -42,6 +43,11 @@ fn processes() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), number);
         let error = Command::new("/nowhere/to/be/found").status().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        // By a real `fork` instead of `posix_spawn`.
+        let mut forked = Command::new("true");
+        // SAFETY: it does nothing.
+        unsafe { forked.pre_exec(|| Ok(())) };
+        assert!(forked.status().unwrap().success());
         // A child that lives across suspensions.
         let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         Suspension::any(rng).suspend();

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType};
 use sward::net::{TcpListener, TcpStream};
 use sward_tests::identity::{errno, identity, set_errno};
 use sward_tests::{Rng, Storm, Suspension, each_config, storm};
@@ -41,6 +43,15 @@ fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// An address that is taken, so that nobody else gets it, and where nobody listens, as long as the socket lives.
+fn nobody() -> (OwnedFd, SocketAddr) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    rustix::net::bind(&socket, &any).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap();
+    (socket, address.try_into().unwrap())
 }
 
 /// A greenlet that sends back what it gets, a little at a time, until the end.
@@ -116,6 +127,7 @@ fn accepts_and_connects() {
                 hold_across(alone, rng, || {
                     accepted.read(&mut [0]).unwrap_err();
                 });
+                accepted.set_read_timeout(None).unwrap();
                 drop(client);
                 hold_across(alone, rng, || {
                     assert_eq!(accepted.read(&mut [0]).unwrap(), 0)
@@ -162,8 +174,7 @@ fn writes_that_wait() {
 fn errors() {
     each_config(|config| {
         config.run(|runtime| {
-            let (listener, nobody) = listen();
-            drop(listener);
+            let (_bound, nobody) = nobody();
             storm(
                 config,
                 runtime,

@@ -69,7 +69,8 @@ fn registered_at_the_first_wait() {
     });
 }
 
-/// The default runtime is not started by what does not wait, and a listener made in `main` belongs to the runtime that accepts.
+/// The default runtime is not started by what does not wait, and a listener made in `main` belongs to the runtime that
+/// accepts.
 #[test]
 fn no_default_runtime_for_a_listener() {
     child::run(
@@ -230,6 +231,7 @@ fn listeners_to_std_and_back() {
 
 /// A clone that std has made blocking does not make ours block the worker.
 #[test]
+#[cfg(target_os = "linux")]
 fn a_blocking_clone_blocks_no_worker() {
     each_runtime(|runtime| {
         let (server, mut client) = pair_with_std();

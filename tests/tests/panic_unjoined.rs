@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use sward::{Builder, Runtime};
 use sward_tests::child::{self, Ended};
@@ -153,5 +154,49 @@ fn a_hook_of_the_program() {
             ended.succeeded();
             assert_eq!(ended.errors_with("the text"), 0, "{ended}");
         },
+    );
+}
+
+/// A hook that suspends (to write to a socket, say) while others panic: in the same home, each panic is its own.
+#[test]
+fn a_hook_that_suspends() {
+    each(
+        "a_hook_that_suspends",
+        |runtime| {
+            let calls = Arc::new(AtomicUsize::new(0));
+            let counted = calls.clone();
+            std::panic::set_hook(Box::new(move |_| {
+                for _ in 0..3 {
+                    sward::yield_now();
+                    assert!(std::thread::panicking());
+                    sward::sleep(Duration::from_micros(100));
+                }
+                counted.fetch_add(1, SeqCst);
+            }));
+            let fail = |number: usize| {
+                move || {
+                    sward::yield_now();
+                    if number.is_multiple_of(2) {
+                        std::panic::panic_any(number);
+                    }
+                    sward::sleep(Duration::from_micros(200));
+                    assert!(!std::thread::panicking());
+                    number
+                }
+            };
+            let handles: Vec<_> = (0..40).map(|number| runtime.spawn(fail(number))).collect();
+            for (number, handle) in handles.into_iter().enumerate() {
+                match handle.join() {
+                    Ok(value) => assert_eq!(value, number),
+                    Err(error) => {
+                        assert_eq!(*error.into_panic().downcast::<usize>().unwrap(), number)
+                    }
+                }
+            }
+            assert_eq!(calls.load(SeqCst), 20);
+            let _ = std::panic::take_hook();
+            went_on(runtime);
+        },
+        |ended| ended.succeeded(),
     );
 }

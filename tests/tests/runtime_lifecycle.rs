@@ -279,7 +279,7 @@ fn no_threads_and_no_descriptors() {
             resource,
             Rlimit {
                 current: Some(limit),
-                ..before.clone()
+                ..before
             },
         )
         .unwrap();

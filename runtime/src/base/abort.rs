@@ -4,6 +4,8 @@
 //! protocol that an early exit would tear. A guard of this kind is alive there; `forget` it on the way out.
 #![forbid(unsafe_code)]
 
+use super::say::say;
+
 /// Aborts the process when it is dropped, which happens when a panic passes it.
 #[derive(Debug)]
 pub(crate) struct AbortOnUnwind(&'static str);
@@ -22,10 +24,10 @@ impl AbortOnUnwind {
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        eprintln!(
-            "sward: a panic reached {}, which cannot unwind; aborting",
+        say(format_args!(
+            "a panic reached {}, which cannot unwind; aborting",
             self.0
-        );
+        ));
         std::process::abort();
     }
 }

@@ -14,6 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
+use crate::base::say::say;
+use crate::base::unwind::drop_quietly;
+
 use super::state::{Finish, Joiner, ResultOwner};
 use super::token::Token;
 
@@ -34,6 +37,20 @@ enum Body<F, T> {
     Closure(F),
     Result(Outcome<T>),
     Empty,
+}
+
+/// The closure of a greenlet that never ran. To be dropped in the greenlet's home, by `drop_here`: it need not be `Send`.
+#[must_use]
+pub(crate) struct Unrun(Box<dyn Erased>);
+
+trait Erased {}
+impl<T> Erased for T {}
+
+impl Unrun {
+    /// Drops the closure. A panic of a destructor goes no further.
+    pub(crate) fn drop_here(self) {
+        drop_quietly(self.0);
+    }
 }
 
 #[repr(C)]
@@ -130,20 +147,27 @@ where
     }
 
     /// # Safety
-    /// Called by the holder of the right to run; if the greenlet never ran, in its home.
-    unsafe fn refuse(header: NonNull<Header>, why: NeverRan) {
+    /// Called by the holder of the right to run.
+    unsafe fn refuse(header: NonNull<Header>, why: NeverRan) -> Unrun {
+        // SAFETY: alive: the greenlet is not done.
+        if unsafe { header.as_ref() }.state.has_result() {
+            // Given up while it dropped its own result.
+            return Unrun(Box::new(()));
+        }
         // SAFETY: before its result the body is the holder's.
         let body = unsafe { Self::body(header) };
         // SAFETY: as above.
         let closure = mem::replace(unsafe { &mut *body }, Body::Empty);
-        // A destructor that panics has printed its message; there is nobody else to tell.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(closure)));
         let failure = match why {
             NeverRan::Shutdown => Failure::Cancelled,
             NeverRan::NoStack(error) => Failure::NoStack(error),
         };
         // SAFETY: the caller stands for the greenlet.
         unsafe { Self::set_result(header, Err(failure)) };
+        match closure {
+            Body::Closure(f) => Unrun(Box::new(f)),
+            _ => Unrun(Box::new(())),
+        }
     }
 
     /// # Safety
@@ -170,7 +194,7 @@ where
             // SAFETY: the caller keeps the header alive.
             report_panic(unsafe { header.as_ref() });
         }
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        drop_quietly(body);
     }
 
     /// Moves the result to `*out`, an `Option<Outcome<T>>`.
@@ -202,10 +226,10 @@ where
 #[cold]
 fn report_panic(header: &Header) {
     let name = header.name.as_deref().unwrap_or("<unnamed>");
-    eprintln!(
-        "sward: greenlet '{name}' (id {}, spawned at {}) panicked, and nobody joined it",
-        header.id, header.site,
-    );
+    let (id, site) = (header.id, header.site);
+    say(format_args!(
+        "greenlet '{name}' (id {id}, spawned at {site}) panicked, and nobody joined it"
+    ));
 }
 
 impl<T> RawHandle<T> {
@@ -261,16 +285,12 @@ impl<T> Drop for RawHandle<T> {
 }
 
 impl Runnable {
-    /// Gives a greenlet that will not run (again) an error for its result. One that never ran has its closure dropped;
-    /// one that is suspended keeps its frames where they are. The caller then does what follows an end: `finish`, or
-    /// `finish_abandoned`.
-    ///
-    /// # Safety
-    /// The greenlet has not ended. If it never ran and has a home, the caller runs in that home.
-    pub(crate) unsafe fn refuse(&mut self, why: NeverRan) {
-        let header = NonNull::from(self.header());
-        // SAFETY: passed on; once a greenlet has run, its body is empty and the frames hold the closure.
-        unsafe { (self.header().vtable().refuse)(header, why) };
+    /// Gives a greenlet that will not run (again) an error for its result, and takes the closure out of one that never
+    /// ran; one that is suspended keeps its frames, with its closure, where they are. The caller then does what follows an
+    /// end: `finish`, or `finish_abandoned`.
+    pub(crate) fn refuse(&mut self, why: NeverRan) -> Unrun {
+        // SAFETY: this right is unique, so the body is ours: full if the greenlet never ran, empty otherwise.
+        unsafe { (self.header().vtable().refuse)(self.as_ptr(), why) }
     }
 
     /// The greenlet has a result and has given back stack and home: tells its joiner, and ends its life.

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicUsize, fence};
 use std::time::Instant;
 
+use super::cell::Unrun;
 use super::state::State;
 use super::token::Token;
 use super::wait_word::WaitWord;
@@ -51,8 +52,8 @@ pub(crate) enum NeverRan {
 pub(crate) struct VTable {
     /// Runs the closure on the greenlet's own stack and writes the result.
     pub(super) run: unsafe fn(NonNull<Header>),
-    /// Drops the closure unrun and writes an error as the result.
-    pub(super) refuse: unsafe fn(NonNull<Header>, NeverRan),
+    /// Takes the closure out, unrun, and writes an error as the result.
+    pub(super) refuse: unsafe fn(NonNull<Header>, NeverRan) -> Unrun,
     /// Frees the cell: nothing refers to it any more.
     pub(super) free: unsafe fn(NonNull<Header>),
 }
@@ -286,6 +287,11 @@ impl Runnable {
     /// The caller got the link from `Home::leave`, and with it the right.
     pub(crate) unsafe fn from_link(link: NonNull<Link>) -> Self {
         Self(link.cast())
+    }
+
+    /// The whole cell, by its header's address.
+    pub(crate) fn as_ptr(&self) -> NonNull<Header> {
+        self.0
     }
 
     /// The link, for a home's list.

@@ -22,7 +22,7 @@ mod token;
 mod unwinding;
 mod wait_word;
 
-pub(crate) use cell::{Failure, RawHandle, create};
+pub(crate) use cell::{Failure, RawHandle, Unrun, create};
 pub use handle::Greenlet;
 pub(crate) use handle::{UNPARKED, current_ref, is_greenlet, own_home};
 pub(crate) use header::{GreenletRef, NeverRan, Origin, Runnable, Schedule, TimerKey};

@@ -79,6 +79,12 @@ impl State {
         }
     }
 
+    /// Whether the result is written.
+    pub(crate) fn has_result(&self) -> bool {
+        // Acquire: as in `is_done`.
+        self.0.load(Acquire) & RESULT != 0
+    }
+
     /// The handle goes away without having taken the result.
     pub(crate) fn drop_handle(&self) -> ResultOwner {
         // The same pair, from the other side.

@@ -13,7 +13,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use super::entry::entry;
-use super::header::{Header, Runnable};
+use super::header::Runnable;
 use super::unwinding;
 use crate::context::Context;
 use crate::home::{self, Home, slot};
@@ -53,6 +53,11 @@ impl Carrier {
         }
     }
 
+    /// Whether the greenlet that ran last has used up its budget.
+    pub(crate) fn is_budget_spent(&self) -> bool {
+        self.budget.get() == 0
+    }
+
     /// Notes the execution that resumed the running greenlet.
     pub(super) fn set_context(&self, context: Context) {
         self.context.set(Some(context));
@@ -70,10 +75,13 @@ impl fmt::Debug for Carrier {
 /// Runs the greenlet until it suspends or ends, and tells what it wants.
 ///
 /// # Safety
-/// The caller is `carrier`'s worker, on its own stack and with its own thread pointer. It occupies the greenlet's home
-/// (`life.home`), and `life.stack` is there.
-pub(crate) unsafe fn resume(carrier: &Carrier, runnable: &mut Runnable) -> Request {
-    let header: *const Header = runnable.header();
+/// `carrier` points to the first field of the calling worker, and may be used for all of it. The caller is on the worker's own
+/// stack, with its own thread pointer. It occupies the greenlet's home (`life.home`), and `life.stack` is there.
+pub(crate) unsafe fn resume(carrier: *const Carrier, runnable: &mut Runnable) -> Request {
+    let header = runnable.as_ptr().as_ptr();
+    let erased = carrier.cast();
+    // SAFETY: the caller's own, which stays.
+    let carrier = unsafe { &*carrier };
     let life = runnable.life();
     let home: *const Home = Arc::as_ptr(
         life.home
@@ -92,11 +100,11 @@ pub(crate) unsafe fn resume(carrier: &Carrier, runnable: &mut Runnable) -> Reque
     });
     carrier.budget.set(BUDGET);
     // SAFETY: the caller occupies the home.
-    unsafe { home.announce(header.cast(), ptr::from_ref(carrier).cast()) };
+    unsafe { home.announce(header.cast(), erased) };
     // SAFETY: the context is this greenlet's, on a stack that lives, and expects the home's pointer.
     let transfer = unsafe { home.run_as(|| context.resume(0)) };
     // SAFETY: the caller occupies the home still. On a fixed home this is the worker's own slot.
-    unsafe { home.announce(ptr::null(), ptr::from_ref(carrier).cast()) };
+    unsafe { home.announce(ptr::null(), erased) };
     let request = carrier.request.get();
     if request != Request::Done {
         runnable.life().context = Some(transfer.from);

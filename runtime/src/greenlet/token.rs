@@ -67,16 +67,6 @@ impl Token {
         self.owner.settle(fire);
         fire != Fire::Stale
     }
-
-    /// Whether both are of the same wait of the same owner.
-    pub(crate) fn is_of(&self, owner: &Owner, epoch: Epoch) -> bool {
-        let same = match (&self.owner, owner) {
-            (Owner::Greenlet(a), Owner::Greenlet(b)) => a.as_ptr() == b.as_ptr(),
-            (Owner::Thread(a), Owner::Thread(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        };
-        same && self.epoch == epoch
-    }
 }
 
 /// What stands for a plain thread that waits.

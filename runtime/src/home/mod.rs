@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::base::abort::AbortOnUnwind;
 use crate::base::link::Link;
 pub(crate) use errno::{errno, set_errno};
 pub(crate) use occupancy::Enter;
@@ -51,8 +52,8 @@ pub(crate) struct Home {
     load: AtomicUsize,
 }
 
-// SAFETY: the slot is a thread-local of a thread that outlives the home's last use (`thread` joins it after the
-// workers, a worker's own ends after its loop); it is written by the occupant alone.
+// SAFETY: the slot is a thread-local of a thread that outlives the home's last use: it ends after the workers' loops, and
+// not at all if a greenlet that will not run again has frames in it. It is written by the occupant alone.
 unsafe impl Send for Home {}
 // SAFETY: as above.
 unsafe impl Sync for Home {}
@@ -140,7 +141,9 @@ impl Home {
         }
         // SAFETY: the home is occupied by the caller; `outline` keeps `f`'s use of thread-locals inside its own call.
         unsafe { pointer::set(self.pointer) };
+        let guard = AbortOnUnwind::new("the border of a home");
         let result = outline(f);
+        guard.disarm();
         // SAFETY: back to the caller's own.
         unsafe { pointer::set(own) };
         result

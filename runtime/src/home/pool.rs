@@ -148,12 +148,14 @@ impl Pool {
         lock(&self.inner).threads.len()
     }
 
-    /// Ends every home's thread. To be called when no worker runs any more; a home that a greenlet which will never run
-    /// again still counts in is ended too.
+    /// Ends the homes' threads. To be called when no worker runs any more. A home that a greenlet which will never run again
+    /// counts in sleeps on: its thread-locals may still be referred to.
     pub(crate) fn end(&self) {
         let threads = std::mem::take(&mut lock(&self.inner).threads);
         for thread in threads {
-            thread.end();
+            if thread.home.load.load(Relaxed) == 0 {
+                thread.end();
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Once;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize};
 
-use rustix::thread::{Pid, futex, gettid};
+use rustix::thread::{Pid, gettid};
 
 use super::{Slot, pointer};
 
@@ -34,6 +34,8 @@ const STARTING: u32 = 0;
 const LENT: u32 = 1;
 /// The thread may exit.
 const OPEN: u32 = 2;
+/// The identity is not fit to be lent.
+const UNFIT: u32 = 3;
 
 impl Gate {
     /// A gate whose thread is still to come.
@@ -51,29 +53,49 @@ impl Gate {
         self.slot.store(slot.expose_provenance(), Relaxed);
         // Release: pairs with the acquire in `borrow`. Nothing of this thread's own follows until the gate is open.
         self.state.store(LENT, Release);
-        let _ = futex::wake(&self.state, futex::Flags::PRIVATE, 1);
+        wake(&self.state);
         // Acquire: pairs with the release in `open`; what the occupants left in the thread-locals is seen.
         while self.state.load(Acquire) != OPEN {
-            // An error is a spurious end of the wait (interrupted, or the gate is open): the loop looks again.
-            let _ = futex::wait(&self.state, futex::Flags::PRIVATE, LENT, None);
+            wait(&self.state, LENT);
         }
     }
 
-    /// Waits for the thread's identity: its pointer and its slot.
-    pub(super) fn borrow(&self) -> (usize, *const Slot) {
+    /// Called by the home's thread instead of `lend`, if it cannot.
+    pub(super) fn decline(&self) {
+        self.state.store(UNFIT, Release);
+        wake(&self.state);
+    }
+
+    /// Waits for the thread's identity: its pointer and its slot. `None` if it has none to lend.
+    pub(super) fn borrow(&self) -> Option<(usize, *const Slot)> {
         // Acquire: pairs with the release in `lend`.
         while self.state.load(Acquire) == STARTING {
-            let _ = futex::wait(&self.state, futex::Flags::PRIVATE, STARTING, None);
+            wait(&self.state, STARTING);
+        }
+        if self.state.load(Acquire) == UNFIT {
+            return None;
         }
         let slot = std::ptr::with_exposed_provenance(self.slot.load(Relaxed));
-        (self.pointer.load(Relaxed), slot)
+        Some((self.pointer.load(Relaxed), slot))
     }
 
     /// Opens the gate: nobody uses the identity any more.
     pub(super) fn open(&self) {
         self.state.store(OPEN, Release);
-        let _ = futex::wake(&self.state, futex::Flags::PRIVATE, 1);
+        wake(&self.state);
     }
+}
+
+/// Waits while `word` is `value`, or for a while: an error is a spurious end (interrupted, or the word has changed).
+fn wait(word: &AtomicU32, value: u32) {
+    // SAFETY: a wait without a timeout.
+    unsafe { pointer::futex(word, libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value) };
+}
+
+/// Wakes one that waits on `word`.
+fn wake(word: &AtomicU32) {
+    // SAFETY: a wake.
+    unsafe { pointer::futex(word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
 }
 
 /// Signature that glibc registers its rseq areas with (x86-64 and aarch64 differ).
@@ -86,8 +108,9 @@ const RSEQ_UNREGISTER: c_int = 1;
 /// The size glibc registers when the kernel knows no larger one.
 const RSEQ_SIZE: c_long = 32;
 
-/// Makes the calling thread fit to lend its identity `pointer`.
-pub(super) fn withdraw(pointer: usize) {
+/// Makes the calling thread fit to lend its identity `pointer`. False if it cannot be: the kernel goes on writing into it.
+#[must_use]
+pub(super) fn withdraw(pointer: usize) -> bool {
     // SAFETY: a full set is valid; glibc leaves out the two signals it needs itself. The old mask is not asked for.
     unsafe {
         let mut all = std::mem::zeroed::<libc::sigset_t>();
@@ -95,13 +118,16 @@ pub(super) fn withdraw(pointer: usize) {
         libc::pthread_sigmask(libc::SIG_BLOCK, &all, ptr::null_mut());
     }
     let Some(offset) = symbol::<isize>(c"__rseq_offset") else {
-        return;
+        return true;
     };
+    let size = symbol::<u32>(c"__rseq_size").unwrap_or(0);
+    if size == 0 {
+        return true;
+    }
     let area = pointer.wrapping_add_signed(offset);
-    let registered = symbol::<u32>(c"__rseq_size").map_or(RSEQ_SIZE, c_long::from);
     // The length must be the one that was registered, which glibc publishes under different names over time: its
-    // fixed size first, then the size of the features it announces. If neither fits, nothing was registered.
-    for length in [RSEQ_SIZE, registered] {
+    // fixed size first, then the size of the features it announces.
+    for length in [RSEQ_SIZE, c_long::from(size)] {
         // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
         let result = unsafe {
             libc::syscall(
@@ -113,9 +139,18 @@ pub(super) fn withdraw(pointer: usize) {
             )
         };
         if result == 0 {
-            return;
+            return true;
         }
     }
+    // Not unregistered. That is well if nothing was registered: the second word of the area says which processor the
+    // thread runs on, negative while the kernel does not keep it.
+    // SAFETY: glibc has an area of at least 32 bytes there; the kernel may write the word, hence volatile.
+    let processor = unsafe {
+        std::ptr::with_exposed_provenance::<i32>(area)
+            .add(1)
+            .read_volatile()
+    };
+    processor < 0
 }
 
 /// The value of a data symbol that not every libc has.

@@ -19,7 +19,12 @@ impl Gate {
     }
 
     /// Never called.
-    pub(super) fn borrow(&self) -> (usize, *const Slot) {
+    pub(super) fn decline(&self) {
+        unreachable!("homes are fixed on this system");
+    }
+
+    /// Never called.
+    pub(super) fn borrow(&self) -> Option<(usize, *const Slot)> {
         unreachable!("homes are fixed on this system");
     }
 
@@ -29,8 +34,10 @@ impl Gate {
     }
 }
 
-/// Nothing to withdraw.
-pub(super) fn withdraw(_pointer: usize) {}
+/// Never called.
+pub(super) fn withdraw(_pointer: usize) -> bool {
+    false
+}
 
 /// Nothing to wrap.
 pub(super) fn wrap_setxid() {}

@@ -33,14 +33,22 @@ impl HomeThread {
             .name(format!("{name}-home-{index}"))
             .stack_size(STACK_SIZE)
             .spawn(move || {
-                sys::withdraw(pointer::get());
+                if !sys::withdraw(pointer::get()) {
+                    return exit.decline();
+                }
                 let slot = slot();
                 exit.lend(pointer::get(), slot);
                 // SAFETY: the pool opens the gate when nobody occupies the home any more, so the slot is ours; the
                 // destructors that run from here on are those of a plain thread.
                 unsafe { (*slot).set(std::ptr::null(), std::ptr::null()) };
             })?;
-        let (pointer, slot) = gate.borrow();
+        let Some((pointer, slot)) = gate.borrow() else {
+            let _ = thread.join();
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "homes cannot move here: the kernel keeps writing into the thread's rseq area; use fixed homes",
+            ));
+        };
         sys::wrap_setxid();
         let home = Arc::new(Home {
             occupancy: Occupancy::new(),
@@ -53,8 +61,8 @@ impl HomeThread {
         Ok(Self { home, gate, thread })
     }
 
-    /// Lets the thread end, its thread-local destructors included, and waits for it. A panic in one of them has printed
-    /// its message and ends there.
+    /// Lets the thread end, its thread-local destructors included, and waits for it. A panic in one of them aborts the process,
+    /// as on any thread.
     pub(super) fn end(self) {
         self.gate.open();
         let _ = self.thread.join();

@@ -1,9 +1,9 @@
 //! A descriptor on which operations wait by parking: the try, wait, retry loop.
 //!
 //! The descriptor joins a reactor when an operation first finds nothing, that of the runtime in which it does. So a
-//! listener made in `main` belongs to the runtime that accepts on it, a connection that finds its data there and ends is
-//! never registered at all, and making a descriptor cannot fail for the reactor's sake. From then on it stays with that reactor,
-//! whoever uses it.
+//! listener made in `main` belongs to the runtime that accepts on it, a connection that finds its data there and ends
+//! is never registered at all, and making a descriptor cannot fail for the reactor's sake. From then on it stays with
+//! that reactor, whoever uses it.
 
 #![forbid(unsafe_code)]
 
@@ -18,8 +18,9 @@ use crate::base::lock::lock;
 use crate::reactor::{Look, Source, Waited, shut_down};
 use crate::{park, runtime};
 
-/// The most bytes that one operation asks for: 1 GiB. Kernels have limits of their own (2 GiB less a page on Linux, 2 GiB less a
-/// byte elsewhere), and an operation that such a limit cuts short must not be taken for one that emptied the socket.
+/// The most bytes that one operation asks for: 1 GiB. Kernels have limits of their own (2 GiB less a page on Linux, 2
+/// GiB less a byte elsewhere), and an operation that such a limit cuts short must not be taken for one that emptied the
+/// socket.
 pub(crate) const LIMIT: usize = 1 << 30;
 
 /// A descriptor that does not block, and what is needed to wait for it.
@@ -139,8 +140,8 @@ impl<T: AsFd> Io<T> {
         self.attempt(direction, timeout, op, |_| false)
     }
 
-    /// The same for an `op` that is asked to move `asked` bytes from or to a stream, and says how many it has moved. If that
-    /// were fewer, the next one waits without trying.
+    /// The same for an `op` that is asked to move `asked` bytes from or to a stream, and says how many it has moved. If
+    /// that were fewer, the next one waits without trying.
     pub(crate) fn transfer(
         &self,
         direction: Direction,

@@ -1,7 +1,8 @@
 //! Floor 11: operations that may have to wait.
 //!
-//! [`Io`] owns a descriptor and has the one loop of the whole crate that tries a system call, waits, and tries again; sockets
-//! of every kind are thin layers over it. `settings` is what the clones of one socket share: its timeouts and whether it blocks.
+//! [`Io`] owns a descriptor and has the one loop of the whole crate that tries a system call, waits, and tries again;
+//! sockets of every kind are thin layers over it. `settings` is what the clones of one socket share: its timeouts and
+//! whether it blocks.
 #![forbid(unsafe_code)]
 
 mod descriptor;

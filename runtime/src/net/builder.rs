@@ -47,7 +47,8 @@ impl TcpListenerBuilder {
     /// How many connections may wait to be accepted.
     ///
     /// Beyond that the kernel lets new ones wait or refuses them. Zero counts as one on some systems; numbers above the
-    /// system's own limit (on Linux `net.core.somaxconn`, 4,096 unless changed) count as that limit, which is also the default.
+    /// system's own limit (on Linux `net.core.somaxconn`, 4,096 unless changed) count as that limit, which is also the
+    /// default.
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = i32::try_from(connections).unwrap_or(i32::MAX);
         self

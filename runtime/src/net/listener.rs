@@ -12,12 +12,12 @@ use crate::io::{Direction, Io};
 
 /// A TCP socket that listens: the counterpart of [`std::net::TcpListener`].
 ///
-/// Has std's methods and behaves as std's does, but `accept` parks the calling greenlet instead of blocking its thread. Several
-/// greenlets and threads may accept on one listener at once, through `&`, an `Arc`, or clones; each connection goes to one
-/// of them, and none is left lying while somebody accepts.
+/// Has std's methods and behaves as std's does, but `accept` parks the calling greenlet instead of blocking its thread.
+/// Several greenlets and threads may accept on one listener at once, through `&`, an `Arc`, or clones; each connection
+/// goes to one of them, and none is left lying while somebody accepts.
 ///
-/// Differences from std: more connections may wait to be accepted (see [`TcpListenerBuilder::backlog`]), and in the kernel
-/// the descriptor is non-blocking whatever [`set_nonblocking`](Self::set_nonblocking) says.
+/// Differences from std: more connections may wait to be accepted (see [`TcpListenerBuilder::backlog`]), and in the
+/// kernel the descriptor is non-blocking whatever [`set_nonblocking`](Self::set_nonblocking) says.
 ///
 /// # Examples
 ///
@@ -43,8 +43,8 @@ impl TcpListener {
 
     /// Listens on the first of `addresses` for which that succeeds.
     ///
-    /// As [`std::net::TcpListener::bind`]: port 0 lets the system choose one ([`local_addr`](Self::local_addr) tells which),
-    /// and `SO_REUSEADDR` is set. Does not wait, except that looking up a host name blocks the worker.
+    /// As [`std::net::TcpListener::bind`]: port 0 lets the system choose one ([`local_addr`](Self::local_addr) tells
+    /// which), and `SO_REUSEADDR` is set. Does not wait, except that looking up a host name blocks the worker.
     ///
     /// # Errors
     ///
@@ -77,8 +77,9 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says. The listener is as good as before, and the connection waits on: after `EMFILE` and
-    /// `ENFILE` (too many open files), wait a little, then accept again. `ECONNABORTED` means that a peer has gone before it was
-    /// accepted. `WouldBlock` only in the non-blocking mode. `Other` if it would have to wait for a runtime that has shut down.
+    /// `ENFILE` (too many open files), wait a little, then accept again. `ECONNABORTED` means that a peer has gone
+    /// before it was accepted. `WouldBlock` only in the non-blocking mode. `Other` if it would have to wait for a
+    /// runtime that has shut down.
     ///
     /// # Cancellation
     ///
@@ -189,8 +190,9 @@ impl TcpListener {
 
     /// Gives the socket to std.
     ///
-    /// It blocks again, unless [`set_nonblocking`](Self::set_nonblocking) was asked for. Clones share that in the kernel: while
-    /// one of them is std's and blocks, an `accept` on another that is still sward's may block its worker.
+    /// It blocks again, unless [`set_nonblocking`](Self::set_nonblocking) was asked for. Clones share that in the
+    /// kernel: while one of them is std's and blocks, an `accept` on another that is still sward's may block its
+    /// worker.
     ///
     /// # Errors
     ///

@@ -1,18 +1,19 @@
 //! Networking: the counterpart of [`std::net`].
 //!
-//! [`TcpListener`] and [`TcpStream`] have std's methods and traits and behave as std's do, with one difference: where std's
-//! would block the thread, these park the greenlet, and its worker runs others meanwhile. On a plain thread they
+//! [`TcpListener`] and [`TcpStream`] have std's methods and traits and behave as std's do, with one difference: where
+//! std's would block the thread, these park the greenlet, and its worker runs others meanwhile. On a plain thread they
 //! block that thread. Addresses are std's own types.
 //!
-//! One value may be used by many greenlets at once, through `&` or in an `Arc`: several may read, write and accept, and what one
-//! of them leaves the others get. Clones made by `try_clone` work as well and cost a descriptor each.
+//! One value may be used by many greenlets at once, through `&` or in an `Arc`: several may read, write and accept, and
+//! what one of them leaves the others get. Clones made by `try_clone` work as well and cost a descriptor each.
 //!
-//! A socket joins the reactor of a runtime when an operation on it first has to wait: of the runtime of the greenlet that
-//! waits, or, if that is a plain thread, of the default runtime, which is started for it. It stays with that
-//! runtime, and may be used from others. When that runtime has shut down, operations that would have to wait return an error.
+//! A socket joins the reactor of a runtime when an operation on it first has to wait: of the runtime of the greenlet
+//! that waits, or, if that is a plain thread, of the default runtime, which is started for it. It stays with that
+//! runtime, and may be used from others. When that runtime has shut down, operations that would have to wait return an
+//! error.
 //!
-//! Host names are looked up by std, in place: such a look-up blocks the worker, not only the greenlet. Addresses given as
-//! numbers are not looked up.
+//! Host names are looked up by std, in place: such a look-up blocks the worker, not only the greenlet. Addresses given
+//! as numbers are not looked up.
 //!
 //! # Examples
 //!

@@ -13,17 +13,17 @@ use crate::io::{Direction, Io, LIMIT, Stop};
 
 /// A TCP connection: the counterpart of [`std::net::TcpStream`].
 ///
-/// Has std's methods and traits and behaves as std's does, but parks the calling greenlet where std's would block its thread.
-/// Several greenlets and threads may read and write at once, through `&`, an `Arc`, or clones: each byte goes to one of
-/// them. Dropping the last clone closes the connection.
+/// Has std's methods and traits and behaves as std's does, but parks the calling greenlet where std's would block its
+/// thread. Several greenlets and threads may read and write at once, through `&`, an `Arc`, or clones: each byte goes
+/// to one of them. Dropping the last clone closes the connection.
 ///
-/// Differences from std: timeouts are kept to the nanosecond, by sward and not by the kernel; and in the kernel the descriptor is
-/// non-blocking whatever [`set_nonblocking`](Self::set_nonblocking) says.
+/// Differences from std: timeouts are kept to the nanosecond, by sward and not by the kernel; and in the kernel the
+/// descriptor is non-blocking whatever [`set_nonblocking`](Self::set_nonblocking) says.
 ///
 /// # Cancellation
 ///
-/// A wait in any of the methods that ends otherwise has taken and sent nothing. Of `read_exact`, `write_all` and their kind,
-/// which are several reads or writes in a row, part may have been done.
+/// A wait in any of the methods that ends otherwise has taken and sent nothing. Of `read_exact`, `write_all` and their
+/// kind, which are several reads or writes in a row, part may have been done.
 ///
 /// # Outside a runtime
 ///
@@ -60,8 +60,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says of the last address; `InvalidInput` if there is none; `Other` if it would have to wait for a
-    /// runtime that has shut down.
+    /// What the system says of the last address; `InvalidInput` if there is none; `Other` if it would have to wait for
+    /// a runtime that has shut down.
     ///
     /// # Cancellation
     ///
@@ -193,8 +193,8 @@ impl TcpStream {
 
     /// Another stream on the same connection, as [`std::net::TcpStream::try_clone`].
     ///
-    /// Timeouts and the non-blocking mode set on one are those of the other too. The connection stays open until both are
-    /// dropped. To read and write in two greenlets an `Arc` will do, and costs no descriptor.
+    /// Timeouts and the non-blocking mode set on one are those of the other too. The connection stays open until both
+    /// are dropped. To read and write in two greenlets an `Arc` will do, and costs no descriptor.
     ///
     /// # Errors
     ///
@@ -208,8 +208,9 @@ impl TcpStream {
     /// Sets how long reading, peeking included, may wait; `None` for as long as it takes. As
     /// [`std::net::TcpStream::set_read_timeout`].
     ///
-    /// When the time is up, the operation returns an error of the kind `WouldBlock`, as std's does on Unix; nothing is lost and
-    /// the stream is as good as before. The timeout begins anew with each operation, and one that waits already keeps its own.
+    /// When the time is up, the operation returns an error of the kind `WouldBlock`, as std's does on Unix; nothing is
+    /// lost and the stream is as good as before. The timeout begins anew with each operation, and one that waits
+    /// already keeps its own.
     ///
     /// # Errors
     ///
@@ -231,8 +232,8 @@ impl TcpStream {
         self.io.set_timeout(Direction::Read, timeout)
     }
 
-    /// Sets how long writing may wait; `None` for as long as it takes. As [`std::net::TcpStream::set_write_timeout`], and
-    /// as [`set_read_timeout`](Self::set_read_timeout) otherwise.
+    /// Sets how long writing may wait; `None` for as long as it takes. As [`std::net::TcpStream::set_write_timeout`],
+    /// and as [`set_read_timeout`](Self::set_read_timeout) otherwise.
     ///
     /// # Errors
     ///
@@ -318,8 +319,8 @@ impl TcpStream {
 
     /// Gives the connection to std, with the timeouts that were set here.
     ///
-    /// It blocks again, unless [`set_nonblocking`](Self::set_nonblocking) was asked for. Clones that are still sward's go on
-    /// parking their greenlets.
+    /// It blocks again, unless [`set_nonblocking`](Self::set_nonblocking) was asked for. Clones that are still sward's
+    /// go on parking their greenlets on Linux; elsewhere they share that mode, and may block their workers.
     ///
     /// # Errors
     ///

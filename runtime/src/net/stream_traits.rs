@@ -100,8 +100,8 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-/// Never waits. Timeouts set on the stream are taken over. In the kernel, the connection and what std clones of it there are
-/// become non-blocking.
+/// Never waits. Timeouts set on the stream are taken over. In the kernel, the connection and what std clones of it
+/// there are become non-blocking.
 impl From<std::net::TcpStream> for TcpStream {
     fn from(stream: std::net::TcpStream) -> Self {
         let timeouts = [

@@ -1,8 +1,8 @@
 //! The system calls of TCP sockets on Linux: raw ones, through `rustix`.
 //!
-//! Reads and writes carry `MSG_DONTWAIT`, so that they do not block the worker even if somebody has taken the descriptor's
-//! file out of the non-blocking mode, which all its clones share; and `MSG_NOSIGNAL`, so that no SIGPIPE is raised. New sockets
-//! are non-blocking and closed on exec from the start, without further calls.
+//! Reads and writes carry `MSG_DONTWAIT`, so that they do not block the worker even if somebody has taken the
+//! descriptor's file out of the non-blocking mode, which all its clones share; and `MSG_NOSIGNAL`, so that no SIGPIPE
+//! is raised. New sockets are non-blocking and closed on exec from the start, without further calls.
 
 #![forbid(unsafe_code)]
 

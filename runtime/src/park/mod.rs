@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A token may fire at any moment from `begin` on, also before `park`; then `park` returns at once. Whoever enlists a
-//! token with somebody who keeps it takes it back (`delist`) when the wait ended in another way.
+//! token with somebody who keeps it takes it back when the wait ended in another way, by dropping its place in the queue.
 //!
 //! `queue` is the list of tokens a source keeps. Cancellation will be one more token, given out in `begin` and kept in
 //! the greenlet's header: nothing else here has to change for it.

@@ -1,50 +1,81 @@
-//! The tokens that wait for one source to become ready.
+//! The tokens that wait for one thing: a direction of a source, the end of a runtime.
 //!
-//! First come, first served; a short lock around a small list. Tokens leave by being taken to be fired, which happens
-//! outside the lock, or by their own wait when it ended in another way.
+//! First come, first served; a short lock around a small list. A token leaves by being taken to be fired, or with the
+//! value that enlisted it: however its wait ends, nothing of it stays behind.
 
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::wait::Wait;
 use crate::base::lock::lock;
 use crate::greenlet::Token;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct WaitQueue(Mutex<VecDeque<Token>>);
+pub(crate) struct WaitQueue(Mutex<Queue>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Oldest first, so the numbers ascend.
+    tokens: VecDeque<(u64, Token)>,
+    next: u64,
+}
 
 impl WaitQueue {
-    /// Adds a token at the end.
-    pub(crate) fn enlist(&self, token: Token) {
-        lock(&self.0).push_back(token);
-    }
-
-    /// Takes back the token of `wait`. False if somebody has taken it to fire it.
-    pub(crate) fn delist(&self, wait: &Wait) -> bool {
+    /// Puts `token` at the end, for as long as the value that is returned lives.
+    pub(crate) fn enlist(&self, token: Token) -> Enlisted<'_> {
         let mut queue = lock(&self.0);
-        let at = queue.iter().position(|token| wait.owns(token));
-        let token = at.and_then(|at| queue.remove(at));
-        drop(queue);
-        token.is_some()
+        let number = queue.next;
+        queue.next += 1;
+        queue.tokens.push_back((number, token));
+        Enlisted {
+            queue: self,
+            number,
+        }
     }
 
-    /// Fires every token that is in the queue now.
+    /// Fires every token that is in the queue now. How many waits that has ended.
     pub(crate) fn fire_all(&self) -> usize {
-        let waiting = lock(&self.0).len();
+        let end = lock(&self.0).next;
         let mut fired = 0;
-        // One at a time and outside the lock, for a firing may run scheduler code; no more than there were, for those
-        // who were woken may have come back already.
-        for _ in 0..waiting {
-            let Some(token) = self.pop() else { break };
+        // One at a time and outside the lock, for a firing may run scheduler code; those who come back meanwhile have
+        // looked at the source again, and stay.
+        while let Some(token) = self.pop_before(end) {
             fired += usize::from(token.fire());
         }
         fired
     }
 
-    fn pop(&self) -> Option<Token> {
-        lock(&self.0).pop_front()
+    fn pop_before(&self, end: u64) -> Option<Token> {
+        let mut queue = lock(&self.0);
+        let due = queue
+            .tokens
+            .front()
+            .is_some_and(|&(number, _)| number < end);
+        if due {
+            queue.tokens.pop_front().map(|(_, token)| token)
+        } else {
+            None
+        }
+    }
+}
+
+/// A token's place in the queue, given up when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Enlisted<'a> {
+    queue: &'a WaitQueue,
+    number: u64,
+}
+
+impl Drop for Enlisted<'_> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.queue.0);
+        let found = queue
+            .tokens
+            .binary_search_by_key(&self.number, |&(number, _)| number);
+        let token = found.ok().and_then(|at| queue.tokens.remove(at));
+        drop(queue);
+        drop(token);
     }
 }

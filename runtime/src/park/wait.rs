@@ -60,11 +60,6 @@ impl Wait {
         Token::new(self.owner.clone(), self.epoch, tag)
     }
 
-    /// Whether `token` is of this wait.
-    pub(crate) fn owns(&self, token: &Token) -> bool {
-        token.is_of(&self.owner, self.epoch)
-    }
-
     /// Parks until a token fires.
     pub(crate) fn park(self) -> Ended {
         self.park_until(None)

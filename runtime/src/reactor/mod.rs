@@ -1,16 +1,17 @@
 //! Floor 7: the reactor, which tells waiting greenlets and threads that a descriptor has become ready.
 //!
-//! Each runtime has one: a poller, the registered sources, and the *seat*, the right to poll. A worker that has a moment, or
-//! nothing to do at all, takes the seat, asks the poller for events and deals them out: each sets bits in its source's
-//! `readiness`, and fires the tokens of those who wait there. The reactor knows tokens and nothing of who is behind them.
+//! Each runtime has one: a poller, the registered sources, and the *seat*, the right to poll. A worker that has a
+//! moment, or nothing to do at all, takes the seat, asks the poller for events and deals them out: each sets bits in
+//! its source's `readiness`, and fires the tokens of those who wait there. The reactor knows tokens and nothing of who
+//! is behind them.
 //!
 //! - `readiness`: the atomic word of a source, and why no event is lost;
 //! - `source`: a registered descriptor, and waiting for it; `waiters`: its two queues;
 //! - `registry`: all sources; `sys_seat`: polling, and why an event never reaches freed memory;
 //! - `sys_linux`, `sys_other`: the poller itself.
 //!
-//! A descriptor is registered once, for both directions, edge-triggered: afterwards waiting costs no system call. Tokens
-//! are fired outside all locks but the seat's.
+//! A descriptor is registered once, for both directions, edge-triggered: afterwards waiting costs no system call.
+//! Tokens are fired outside all locks but the seat's.
 
 mod readiness;
 mod registry;
@@ -26,7 +27,6 @@ use sys_other as sys;
 mod sys_seat;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod waiters;
 
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -18,15 +18,15 @@
 //!
 //! The same holds for clearing after a *short* operation, for there, too, the kernel has looked and found no more: but
 //! only if what follows the data would be another edge. The end of the stream, an error and the urgent mark may lie
-//! behind the data in the same edge, one that has been applied already. Hence the sticky bits, which forbid that clearing;
-//! an edge not yet applied when the operation looked will be applied later, and sets the bit again.
+//! behind the data in the same edge, one that has been applied already. Hence the sticky bits, which forbid that
+//! clearing; an edge not yet applied when the operation looked will be applied later, and sets the bit again.
 //!
 //! # No waiter is left behind
 //! A waiter enlists its token in the queue, then sets its direction's waiter bit, *unless* the ready bit is set: one
 //! read-modify-write (`enlist`). An event sets the ready bit and takes the waiter bits, in one as well. One of the two
-//! comes first. If the event does, the waiter sees the ready bit, and does not park. If the waiter does, the event gets its
-//! bit, and fires the whole queue, in which the token has been since before. So nobody is parked while the ready bit is
-//! set, whatever part of the data others take; and closing works as an event that sets `SHUT`.
+//! comes first. If the event does, the waiter sees the ready bit, and does not park. If the waiter does, the event gets
+//! its bit, and fires the whole queue, in which the token has been since before. So nobody is parked while the ready
+//! bit is set, whatever part of the data others take; and closing works as an event that sets `SHUT`.
 
 #![forbid(unsafe_code)]
 
@@ -139,8 +139,8 @@ pub(super) struct Wake {
 pub(super) struct Readiness(AtomicU64);
 
 impl Readiness {
-    /// The word of a new source, of which it is known that `unready` found nothing. The other direction is presumed ready: a
-    /// try costs less than a wait for nothing.
+    /// The word of a new source, of which it is known that `unready` found nothing. The other direction is presumed
+    /// ready: a try costs less than a wait for nothing.
     pub(super) fn new(unready: Direction) -> Self {
         Self(AtomicU64::new((READABLE | WRITABLE) & !unready.ready()))
     }
@@ -191,8 +191,8 @@ impl Readiness {
             if word & SHUT != 0 {
                 return Enlist::Shut;
             }
-            // Release: pairs with the acquire in `event` and `shut`: who takes the bit finds the token in the queue. Also
-            // written when the bit is set already, for that bit was another waiter's. Acquire as in `look`.
+            // Release: pairs with the acquire in `event` and `shut`: who takes the bit finds the token in the queue.
+            // Also written when the bit is set already, for that bit was another waiter's. Acquire as in `look`.
             match self
                 .0
                 .compare_exchange_weak(word, word | direction.waiters(), AcqRel, Acquire)

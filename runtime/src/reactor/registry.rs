@@ -55,8 +55,8 @@ impl Registry {
         let shared = lists.live[place].take();
         lists.vacant.push(place);
         lists.dead.extend(shared);
-        // Under the lock, so that it is never false while one lies there. Relaxed: who reads it too early finds the dead
-        // source in its next turn.
+        // Under the lock, so that it is never false while one lies there. Relaxed: who reads it too early finds the
+        // dead source in its next turn.
         self.any_dead.store(true, Relaxed);
     }
 

@@ -1,7 +1,8 @@
 //! A registered descriptor: what it is known to be ready for, and who waits for it.
 //!
-//! A `Source` is made by `Reactor::register` and given back by `leave`, both with the descriptor it stands for; it neither
-//! owns nor keeps that descriptor. `Shared` is the part that the poller's holder reaches, by its address (`sys_seat`).
+//! A `Source` is made by `Reactor::register` and given back by `leave`, both with the descriptor it stands for; it
+//! neither owns nor keeps that descriptor. `Shared` is the part that the poller's holder reaches, by its address
+//! (`sys_seat`).
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +13,7 @@ use std::time::Instant;
 use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
-use super::waiters::Waiters;
+use crate::park::WaitQueue;
 use crate::park::{Ended, Wait};
 
 /// The tag of a source's token.
@@ -34,8 +35,8 @@ pub(crate) enum Waited {
 #[derive(Debug)]
 pub(super) struct Shared {
     readiness: Readiness,
-    readers: Waiters,
-    writers: Waiters,
+    readers: WaitQueue,
+    writers: WaitQueue,
 }
 
 impl Shared {
@@ -43,8 +44,8 @@ impl Shared {
     pub(super) fn new(unready: Direction) -> Self {
         Self {
             readiness: Readiness::new(unready),
-            readers: Waiters::default(),
-            writers: Waiters::default(),
+            readers: WaitQueue::default(),
+            writers: WaitQueue::default(),
         }
     }
 
@@ -69,7 +70,7 @@ impl Shared {
         fired
     }
 
-    fn queue(&self, direction: Direction) -> &Waiters {
+    fn queue(&self, direction: Direction) -> &WaitQueue {
         match direction {
             Direction::Read => &self.readers,
             Direction::Write => &self.writers,
@@ -105,8 +106,8 @@ impl Source {
         self.shared.readiness.exhausted(direction, seen);
     }
 
-    /// The operation, one on a byte stream, moved fewer bytes than it was asked to, and took what it moved. This saves the
-    /// next one the system call that would find nothing.
+    /// The operation, one on a byte stream, moved fewer bytes than it was asked to, and took what it moved. This saves
+    /// the next one the system call that would find nothing.
     pub(crate) fn short(&self, direction: Direction, seen: Tick) {
         if sys::SHORT_MEANS_EMPTY {
             self.shared.readiness.short(direction, seen);
@@ -128,7 +129,8 @@ impl Source {
         }
     }
 
-    /// Takes `fd`, with which this source was registered, out of the reactor. To be done before `fd` is closed or given away.
+    /// Takes `fd`, with which this source was registered, out of the reactor. To be done before `fd` is closed or given
+    /// away.
     ///
     /// A source dropped without this stays registered for good: a leak, but no event ever reaches freed memory.
     pub(crate) fn leave(self, fd: BorrowedFd<'_>) {

@@ -1,16 +1,18 @@
 //! The poller on Linux: `polling`'s descriptor, used directly.
 //!
-//! `polling` makes five system calls for a wait and four more after a notification: it re-arms a timer and a notifier that fire
-//! once. Every turn of the scheduler pays for that, so here each step is one call on the same descriptor. Measured (Linux
-//! 6.18, a guest): a poll that finds nothing 120 ns instead of 1,335; a wait that finds an event 290 (660 with a deadline)
-//! instead of 1,490 (1,840); a notification with its wait 540 instead of 2,100; waking a sleeping thread 3.6 µs instead of 8.2.
+//! `polling` makes five system calls for each wait, because its timer and its notifier fire once and are armed anew each
+//! time. Every turn of the scheduler would pay for that, so here each step is one call on the same descriptor. Measured
+//! (Linux 6.18, a guest): a poll that finds nothing 120 ns instead of 1,335; a wait that finds an event 290 (660 with a
+//! deadline) instead of 1,490 (1,840); a notification and its wait 540 instead of 2,100; waking a sleeping thread 3.6 µs
+//! instead of 8.2.
 //!
-//! - Registration is one `epoll_ctl` with all flags. `polling` has no name for `EPOLLRDHUP`, so through it a second call would
-//!   have to add the flag (3.0 µs a source instead of 1.2), and between the two an end of stream could come without it.
-//! - The bell is an event counter registered edge-triggered: each ring is an edge, also when nobody has read the last one, so
-//!   it is never read nor armed again. Its key is 0, which is no source's address.
-//! - A deadline goes to `epoll_pwait2` (nanoseconds). Where that is missing (before Linux 5.11, or forbidden by a filter), to
-//!   `epoll_wait`, which rounds up to milliseconds.
+//! - Registration is one `epoll_ctl` with all flags. `polling` has no name for `EPOLLRDHUP`, so through it a second
+//!   call would have to add the flag (3.0 µs a source instead of 1.2), and between the two an end of stream could come
+//!   without it.
+//! - The bell is an event counter registered edge-triggered: each ring is an edge, also when nobody has read the last
+//!   one, so it is never read nor armed again. Its key is 0, which is no source's address.
+//! - A deadline goes to `epoll_pwait2` (nanoseconds). Where that is missing (before Linux 5.11, or forbidden by a
+//!   filter), to `epoll_wait`, which rounds up to milliseconds.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -28,8 +30,8 @@ use rustix::io::Errno;
 use super::readiness::{Direction, Event};
 use super::sys_seat::Key;
 
-/// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full, and that whatever follows is
-/// another edge or was flagged in this one. See `tcp_recvmsg` and `tcp_sendmsg` in the kernel.
+/// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full, and that whatever
+/// follows is another edge or was flagged in this one. See `tcp_recvmsg` and `tcp_sendmsg` in the kernel.
 pub(super) const SHORT_MEANS_EMPTY: bool = true;
 
 /// The bell's key.
@@ -38,7 +40,8 @@ const BELL: u64 = 0;
 /// How many events one turn takes. As many as `polling` and others take; arbitrary. 12 KB on x86_64.
 const BATCH: usize = 1024;
 
-/// The longest wait that a wait in milliseconds is asked for. Arbitrary, and below the 24 days that fit; it may end early.
+/// The longest wait that a wait in milliseconds is asked for. Arbitrary, and below the 24 days that fit; it may end
+/// early.
 const COARSE_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The poller and its bell.
@@ -142,8 +145,8 @@ impl Driver {
             nanoseconds: timeout.subsec_nanos().into(),
         };
         batch.0.clear();
-        // SAFETY: the kernel writes at most `BATCH` events to the buffer, whose capacity that is at least, and reads the
-        // time; there is no signal mask.
+        // SAFETY: the kernel writes at most `BATCH` events to the buffer, whose capacity that is at least, and reads
+        // the time; there is no signal mask.
         let taken = unsafe {
             libc::syscall(
                 libc::SYS_epoll_pwait2,
@@ -166,8 +169,8 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
-/// A signal counts as no events. Any other failure means that the descriptor is gone (a program that closes descriptors it did
-/// not open): no greenlet would ever hear of its sockets again, so better say so.
+/// A signal counts as no events. Any other failure means that the descriptor is gone (a program that closes descriptors
+/// it did not open): no greenlet would ever hear of its sockets again, so better say so.
 fn check(result: Result<(), Errno>) {
     match result {
         Ok(()) | Err(Errno::INTR) => {}

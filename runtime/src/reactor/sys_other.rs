@@ -1,6 +1,6 @@
 //! The poller on other systems: `polling` throughout.
 //!
-//! `polling` says nothing portable about a closed peer, so a short read never saves a call here.
+//! `polling` tells of a closed peer on some systems only, so a short read never saves a call here.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -11,8 +11,8 @@ use polling::{Events, PollMode, Poller};
 use super::readiness::{Direction, Event};
 use super::sys_seat::Key;
 
-/// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full. It may, but the end of the
-/// stream could lie behind the data in the same event, unseen.
+/// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full. It may, but the end of
+/// the stream could lie behind the data in the same event, unseen.
 pub(super) const SHORT_MEANS_EMPTY: bool = false;
 
 /// The poller.
@@ -65,8 +65,8 @@ impl Driver {
     }
 }
 
-/// A failure means that the descriptor is gone (a program that closes descriptors it did not open): no greenlet would ever hear
-/// of its sockets again, so better say so.
+/// A failure means that the descriptor is gone (a program that closes descriptors it did not open): no greenlet would
+/// ever hear of its sockets again, so better say so.
 fn checked(result: io::Result<usize>) {
     if let Err(error) = result {
         panic!("the reactor's descriptor is unusable ({error}); has the program closed it?");
@@ -85,9 +85,12 @@ impl Batch {
     /// The events of sources.
     pub(super) fn events(&self) -> impl Iterator<Item = (Key, Event)> + '_ {
         self.0.iter().map(|event| {
+            let broken = event.is_interrupt();
             let reported = Event::NOTHING
-                .ready_if(Direction::Read, event.readable)
-                .ready_if(Direction::Write, event.writable);
+                .ready_if(Direction::Read, broken || event.readable)
+                .closed_if(Direction::Read, broken)
+                .ready_if(Direction::Write, broken || event.writable)
+                .closed_if(Direction::Write, broken);
             (Key(event.key), reported)
         })
     }

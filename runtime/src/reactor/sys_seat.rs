@@ -1,13 +1,14 @@
 //! The seat: the right to poll, which one thread has at a time; and the addresses by which events name their sources.
 //!
 //! # A source named by an event is not freed
-//! The key of a source in the poller is the address of its `Shared`. While it is registered, the registry holds a reference.
-//! Deregistering takes the descriptor out of the poller *first*, then moves that reference to the dead. From the first step
-//! on, no system call that begins later reports it; but one under way may have, and its batch names the address.
-//! Only the holder of the seat empties the list of the dead: at the start of a turn, before it asks for events. A source
-//! found there was out of the poller before that turn's system call began, so this turn's batch cannot name it; and earlier
-//! batches have been dealt out, each within its own turn. So the key of every event in a batch is alive until the batch
-//! has been dealt out. A source whose descriptor cannot be taken out (somebody else closed it) is never called dead.
+//! The key of a source in the poller is the address of its `Shared`. While it is registered, the registry holds a
+//! reference. Deregistering takes the descriptor out of the poller *first*, then moves that reference to the dead. From
+//! the first step on, no system call that begins later reports it; but one under way may have, and its batch names the
+//! address. Only the holder of the seat empties the list of the dead: at the start of a turn, before it asks for
+//! events. A source found there was out of the poller before that turn's system call began, so this turn's batch cannot
+//! name it; and earlier batches have been dealt out, each within its own turn. So the key of every event in a batch is
+//! alive until the batch has been dealt out. A source whose descriptor cannot be taken out (somebody else closed it) is
+//! never called dead.
 
 use std::fmt;
 use std::ptr;
@@ -49,8 +50,8 @@ impl Desk {
 
 /// The right to poll.
 ///
-/// A notification ends the `wait` of whoever has the seat, or else the next one. So a worker that wants to be woken takes the
-/// seat first, then says that it is about to sleep, then looks for work once more, then waits.
+/// A notification ends the `wait` of whoever has the seat, or else the next one. So a worker that wants to be woken
+/// takes the seat first, then says that it is about to sleep, then looks for work once more, then waits.
 pub(crate) struct Seat<'a> {
     reactor: &'a Reactor,
     desk: MutexGuard<'a, Desk>,
@@ -68,8 +69,8 @@ impl<'a> Seat<'a> {
         self.deal()
     }
 
-    /// Waits for events, a notification or `deadline`, and deals the events out. How many waits they have ended. May also
-    /// return early for no reason.
+    /// Waits for events, a notification or `deadline`, and deals the events out. How many waits they have ended. May
+    /// also return early for no reason.
     pub(crate) fn wait(&mut self, deadline: Option<Instant>) -> usize {
         self.empty_graves();
         // Acquire, here and below: pairs with the release in `notify`.
@@ -93,8 +94,8 @@ impl<'a> Seat<'a> {
         let mut fired = 0;
         for (Key(address), event) in self.desk.batch.events() {
             let shared = ptr::with_exposed_provenance::<Shared>(address);
-            // SAFETY: the events of a batch that has not been dealt out name live sources (see the module's text), and what
-            // is reached of them is shared.
+            // SAFETY: the events of a batch that has not been dealt out name live sources (see the module's text), and
+            // what is reached of them is shared.
             fired += unsafe { &*shared }.apply(event);
         }
         fired

@@ -1,7 +1,7 @@
 //! What the attribute macros and `go!` expand to calls of. Not for users: it may change at any time.
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 
 use super::config::{self, home_name};
@@ -41,7 +41,7 @@ pub fn main<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCo
         // What the body returns need not be `Send`, so it is reported where it is.
         Ok(runtime) => runtime.block_on(move || body().report()),
         Err(error) => {
-            eprintln!("Error: {error}");
+            let _ = writeln!(io::stderr(), "Error: {error}");
             ExitCode::FAILURE
         }
     }

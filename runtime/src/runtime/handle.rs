@@ -10,6 +10,7 @@ use super::builder::RuntimeBuilder;
 use super::default;
 use super::join::JoinHandle;
 use super::spawn::{Builder, refused};
+use crate::base::say::say;
 use crate::scheduler::{Crew, Metrics, Settings, Shared};
 
 /// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
@@ -106,8 +107,9 @@ impl Runtime {
     /// the homes (whose thread-local destructors run), and closes the poller.
     ///
     /// Greenlets that have not ended by then are given up. Of those that never ran the closures are dropped; those that are
-    /// suspended stay as they are: their destructors do **not** run, and their stacks are not used again. Joining either
-    /// gives an error with [`is_cancelled`](crate::JoinError::is_cancelled). Waits for sockets of this runtime that other
+    /// suspended stay as they are: their destructors do **not** run, their stacks are not used again, and the threads of their
+    /// homes stay, asleep, since their frames may have lent out references to thread-locals. Joining either gives an error
+    /// with [`is_cancelled`](crate::JoinError::is_cancelled). Waits for sockets of this runtime that other
     /// runtimes or threads are in end with an error.
     ///
     /// A greenlet that neither suspends nor ends cannot be stopped: `shutdown` returns about a second after `limit` all
@@ -146,7 +148,7 @@ impl Runtime {
         let deadline = now.checked_add(limit).unwrap_or(now + FAR);
         let ending = crew.end(deadline);
         ending
-            .wait(deadline + GRACE)
+            .wait(deadline.checked_add(GRACE).unwrap_or(deadline))
             .unwrap_or_else(|| self.handle.shared.live())
     }
 }
@@ -166,9 +168,9 @@ impl Drop for Runtime {
         let left = self.end(Duration::ZERO);
         if left != 0 {
             let name = &self.handle.shared.settings().name;
-            eprintln!(
-                "sward: runtime '{name}' was dropped with {left} greenlets that had not ended"
-            );
+            say(format_args!(
+                "runtime '{name}' was dropped with {left} greenlets that had not ended"
+            ));
         }
     }
 }

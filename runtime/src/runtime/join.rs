@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
@@ -110,9 +111,10 @@ impl<T> JoinHandle<T> {
 
     fn take(self) -> Result<T, JoinError> {
         let greenlet = self.greenlet;
-        self.raw
-            .take()
-            .map_err(|failure| JoinError { greenlet, failure })
+        self.raw.take().map_err(|failure| JoinError {
+            greenlet,
+            kind: failure.into(),
+        })
     }
 }
 
@@ -129,27 +131,54 @@ impl<T> JoinHandle<T> {
 /// ```
 pub struct JoinError {
     greenlet: Greenlet,
-    failure: Failure,
+    kind: Kind,
+}
+
+/// `Failure`, made fit to be shared between threads: the payload of a panic can be sent, but not looked at by two.
+enum Kind {
+    Panic {
+        text: Option<Box<str>>,
+        payload: Mutex<Box<dyn Any + Send>>,
+    },
+    Cancelled,
+    NoStack(io::Error),
+}
+
+impl From<Failure> for Kind {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Panic(payload) => {
+                let literal = payload.downcast_ref::<&str>().copied();
+                let text = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                Self::Panic {
+                    text: text.map(Box::from),
+                    payload: Mutex::new(payload),
+                }
+            }
+            Failure::Cancelled => Self::Cancelled,
+            Failure::NoStack(error) => Self::NoStack(error),
+        }
+    }
 }
 
 impl JoinError {
     /// Whether the greenlet panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        matches!(self.failure, Failure::Panic(_))
+        matches!(self.kind, Kind::Panic { .. })
     }
 
     /// Whether the greenlet was given up before it had ended: today, because its runtime was shut down.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.failure, Failure::Cancelled)
+        matches!(self.kind, Kind::Cancelled)
     }
 
     /// What the OS said, if the greenlet could not run because there was no memory for its stack.
     #[must_use]
     pub fn os_error(&self) -> Option<&io::Error> {
-        match &self.failure {
-            Failure::NoStack(error) => Some(error),
+        match &self.kind {
+            Kind::NoStack(error) => Some(error),
             _ => None,
         }
     }
@@ -162,8 +191,10 @@ impl JoinError {
     #[must_use]
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
-        match self.failure {
-            Failure::Panic(payload) => payload,
+        match self.kind {
+            Kind::Panic { payload, .. } => {
+                payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
             _ => panic!("into_panic on a greenlet that did not panic: {self}"),
         }
     }
@@ -176,13 +207,10 @@ impl JoinError {
 
     /// The panic's text, if it is one.
     fn text(&self) -> Option<&str> {
-        let Failure::Panic(payload) = &self.failure else {
-            return None;
-        };
-        payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        match &self.kind {
+            Kind::Panic { text, .. } => text.as_deref(),
+            _ => None,
+        }
     }
 }
 
@@ -192,21 +220,21 @@ impl fmt::Display for JoinError {
             Some(name) => write!(f, "greenlet '{name}'")?,
             None => write!(f, "greenlet {}", self.greenlet.id())?,
         }
-        match (&self.failure, self.text()) {
-            (Failure::Panic(_), Some(text)) => write!(f, " panicked: {text}"),
-            (Failure::Panic(_), None) => write!(f, " panicked"),
-            (Failure::Cancelled, _) => write!(f, " was cancelled: its runtime has shut down"),
-            (Failure::NoStack(error), _) => write!(f, " could not run: {error}"),
+        match (&self.kind, self.text()) {
+            (Kind::Panic { .. }, Some(text)) => write!(f, " panicked: {text}"),
+            (Kind::Panic { .. }, None) => write!(f, " panicked"),
+            (Kind::Cancelled, _) => write!(f, " was cancelled: its runtime has shut down"),
+            (Kind::NoStack(error), _) => write!(f, " could not run: {error}"),
         }
     }
 }
 
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &self.failure {
-            Failure::Panic(_) => "Panic",
-            Failure::Cancelled => "Cancelled",
-            Failure::NoStack(_) => "NoStack",
+        let kind = match &self.kind {
+            Kind::Panic { .. } => "Panic",
+            Kind::Cancelled => "Cancelled",
+            Kind::NoStack(_) => "NoStack",
         };
         f.debug_struct("JoinError")
             .field("greenlet", &self.greenlet)
@@ -218,8 +246,8 @@ impl fmt::Debug for JoinError {
 
 impl error::Error for JoinError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &self.failure {
-            Failure::NoStack(error) => Some(error),
+        match &self.kind {
+            Kind::NoStack(error) => Some(error),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 //! - `shared`: what the workers of one runtime share, and how a greenlet that became ready reaches a worker;
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom;
-//! - `census`: the greenlets that are suspended; `shutdown`: the end of all this.
+//! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
 //!
 //! Where a ready greenlet goes: one woken by a greenlet of the same runtime into that worker's *run-next* slot, one that
 //! yields or is new at the end of that worker's queue; from anywhere else into the injector. One with a fixed home that
@@ -12,6 +12,7 @@
 //! The scheduler knows no API; it is reached through the `Schedule` hook and through `Shared`.
 
 mod census;
+mod curtain;
 mod idle;
 mod metrics;
 mod parker;

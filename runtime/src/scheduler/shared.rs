@@ -12,6 +12,7 @@ use crossbeam_deque::{Injector, Steal, Stealer};
 use crossbeam_utils::CachePadded;
 
 use super::census::Census;
+use super::curtain::Curtain;
 use super::idle::Idle;
 use super::metrics::Metrics;
 use super::parker::Parker;
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     pub(super) closed: AtomicBool,
     /// Workers return from their loops.
     pub(super) stopping: AtomicBool,
+    /// Where the workers meet the reaper at the end.
+    pub(super) curtain: Curtain,
     /// Told when, after `closed`, the last greenlet has ended.
     pub(super) drained: (Mutex<()>, Condvar),
 }
@@ -126,6 +129,7 @@ impl Shared {
             timers: Timers::new(workers),
             reactor: Reactor::new()?,
             seat_until: AtomicU64::new(0),
+            curtain: Curtain::new(),
             born: Instant::now(),
             outside: CachePadded::new(AtomicUsize::new(0)),
             spawning: AtomicUsize::new(0),
@@ -206,7 +210,8 @@ impl Shared {
 
     /// Whether greenlets are accepted.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Acquire)
+        // SeqCst, against `wait_until_drained`: an end is counted before this, and `closed` is set before the count is read.
+        self.closed.load(SeqCst)
     }
 
     /// Accepts no more greenlets.

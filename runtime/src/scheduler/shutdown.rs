@@ -1,27 +1,31 @@
 //! The threads of a runtime, and its end.
 //!
-//! The end has one order, kept by one thread (the *reaper*), so that it works the same from a plain thread, from a
-//! greenlet of another runtime, and when the last handle goes away inside the runtime itself:
+//! The end has one order, kept by one thread (the *reaper*, started with the runtime), so that it works the same from a plain
+//! thread, from a greenlet of another runtime, and when the last handle goes away inside the runtime itself:
 //!
 //! 1. no greenlet is accepted any more;
 //! 2. until the deadline, what was accepted may end;
 //! 3. the workers return from their loops, each after the greenlet it runs has suspended or ended;
-//! 4. greenlets that never ran are refused: their closures are dropped in their homes. Greenlets that are suspended are
-//!    given up: their frames stay where they are and their stacks are not used again. Whoever joins either is told;
+//! 4. every greenlet that is left is given up, and whoever joins it is told. Of those that never ran the closures are kept for
+//!    step 6; those that are suspended keep their frames, and their stacks are not used again;
 //! 5. the reactor is closed: what waits for its sources elsewhere gets an error;
-//! 6. the threads of the homes end, thread-local destructors included.
+//! 6. the closures are dropped, each in its home. This is user code, and may wait for any greenlet, which is why all have been
+//!    told before;
+//! 7. the threads of workers and homes end, thread-local destructors included; except those in whose identity frames were
+//!    left, since these may have lent out references to its thread-locals (`thread::scope` inside `LocalKey::with`). They sleep on.
 
 use std::io;
+use std::ptr;
 use std::sync::atomic::Ordering::Release;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 use super::shared::{HomeKind, Settings, Shared};
 use super::worker::Worker;
 use crate::base::lock::lock;
-use crate::greenlet::{NeverRan, Runnable};
-use crate::home::CarrierThread;
+use crate::greenlet::{NeverRan, Runnable, Unrun};
+use crate::home::{CarrierThread, Home};
 use crate::park::{Ended, Wait, WaitQueue};
 
 /// The workers of a runtime, until they are sent home.
@@ -29,6 +33,14 @@ use crate::park::{Ended, Wait, WaitQueue};
 pub(crate) struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    reaper: mpsc::Sender<Order>,
+}
+
+/// The order to end a runtime.
+struct Order {
+    threads: Vec<JoinHandle<()>>,
+    deadline: Instant,
+    state: Arc<EndState>,
 }
 
 /// The end of a runtime, under way.
@@ -48,13 +60,24 @@ impl Crew {
     /// Starts a runtime's threads.
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
         let (shared, queues) = Shared::new(settings)?;
+        let (reaper, orders) = mpsc::channel();
+        let of_reaper = shared.clone();
+        Builder::new()
+            .name(format!("{}-reaper", shared.settings().name))
+            .spawn(move || await_order(of_reaper, &orders))?;
         let mut crew = Self {
             shared,
             threads: Vec::new(),
+            reaper,
         };
-        let started = crew.start_threads(queues);
-        if let Err(error) = started {
-            reap(&crew.shared, crew.threads, Instant::now());
+        if let Err(error) = crew.start_threads(queues) {
+            let now = Instant::now();
+            // Nothing runs on it yet, so the end does not take long.
+            while crew
+                .end_by_ref(now)
+                .wait(now + std::time::Duration::from_secs(3600))
+                .is_none()
+            {}
             return Err(error);
         }
         Ok(crew)
@@ -82,34 +105,21 @@ impl Crew {
     }
 
     /// Begins the end: accepted greenlets have until `deadline`.
-    pub(crate) fn end(self, deadline: Instant) -> Ending {
+    pub(crate) fn end(mut self, deadline: Instant) -> Ending {
+        self.end_by_ref(deadline)
+    }
+
+    fn end_by_ref(&mut self, deadline: Instant) -> Ending {
         let state = Arc::<EndState>::default();
-        let Self { shared, threads } = self;
-        shared.close();
-        let tell = state.clone();
-        let body = move || {
-            let left = reap(&shared, threads, deadline);
-            // What was left is known; the memory goes before anybody is told, so that all is gone then.
-            drop(shared);
-            *lock(&tell.left) = Some(left);
-            tell.waiting.fire_all();
+        self.shared.close();
+        let threads = std::mem::take(&mut self.threads);
+        let order = Order {
+            threads,
+            deadline,
+            state: state.clone(),
         };
-        let mut body = Some(body);
-        // The closure is kept where a failed start leaves it: without a thread, the caller reaps.
-        let slot = Arc::new(Mutex::new(body.take()));
-        let of_thread = slot.clone();
-        let started = Builder::new()
-            .name("sward-reaper".to_owned())
-            .spawn(move || {
-                if let Some(body) = lock(&of_thread).take() {
-                    body();
-                }
-            });
-        if started.is_err()
-            && let Some(body) = lock(&slot).take()
-        {
-            body();
-        }
+        // The reaper waits for this one order, so it is there.
+        let _ = self.reaper.send(order);
         Ending { state }
     }
 }
@@ -120,11 +130,10 @@ impl Ending {
     pub(crate) fn wait(&self, deadline: Instant) -> Option<usize> {
         loop {
             let wait = Wait::begin();
-            self.state.waiting.enlist(wait.token(0));
+            let _enlisted = self.state.waiting.enlist(wait.token(0));
             // Enlisted first, looked afterwards: the reaper writes first and fires afterwards.
             let left = *lock(&self.state.left);
             if left.is_some() {
-                self.state.waiting.delist(&wait);
                 return left;
             }
             if let Ended::TimedOut = wait.park_until(Some(deadline)) {
@@ -134,20 +143,47 @@ impl Ending {
     }
 }
 
-/// Steps 1 to 6. Returns how many greenlets had not ended by themselves.
+/// The reaper's life.
+fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
+    // Without an order the runtime was never handed out, or lives for ever.
+    let Ok(Order {
+        threads,
+        deadline,
+        state,
+    }) = orders.recv()
+    else {
+        return;
+    };
+    let left = reap(&shared, threads, deadline);
+    // The memory goes before anybody is told, so that all is gone then.
+    drop(shared);
+    *lock(&state.left) = Some(left);
+    state.waiting.fire_all();
+}
+
+/// Steps 1 to 7. Returns how many greenlets had not ended by themselves.
 fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -> usize {
     shared.close_and_settle();
     wait_until_drained(shared, deadline);
     // Release: pairs with the acquire in the workers' loops.
     shared.stopping.store(true, Release);
     shared.wake_all();
-    for thread in threads {
-        // A worker never panics: its guard aborts.
-        let _ = thread.join();
-    }
+    shared.curtain.wait_for(threads.len());
     let left = shared.live();
-    give_up_the_rest(shared);
+    let carrier = CarrierThread::register();
+    let unrun = give_up_the_rest(shared);
     shared.reactor.close();
+    let staying = shared.curtain.lower();
+    for (closure, home) in unrun {
+        drop_in(closure, home.as_deref());
+    }
+    drop(carrier);
+    for (index, thread) in threads.into_iter().enumerate() {
+        if !staying.contains(&index) {
+            // A worker never panics: its guard aborts.
+            let _ = thread.join();
+        }
+    }
     shared.homes.end();
     left
 }
@@ -167,53 +203,62 @@ fn wait_until_drained(shared: &Shared, deadline: Instant) {
     }
 }
 
+/// A closure that never ran, and the home it belongs to, if it has one.
+type Leftover = (Unrun, Option<Arc<Home>>);
+
 /// Step 4. No worker runs any more. The right to run each greenlet is in exactly one place: in a queue, in a home's list, in
 /// its wait word, or in the hands of a foreign thread that has just ended its wait and is about to push it. The last is
 /// waited for: until that thread has pushed, it relies on the greenlet, and through it on `shared`.
-fn give_up_the_rest(shared: &Shared) {
-    let thread = CarrierThread::register();
+fn give_up_the_rest(shared: &Shared) -> Vec<Leftover> {
+    let mut unrun = Vec::new();
     loop {
         while let Some(runnable) = shared.take_queued() {
-            give_up(shared, runnable);
+            unrun.extend(give_up(shared, runnable));
         }
         for link in shared.homes.drain() {
             // SAFETY: the list of a home that nobody occupies any more gave the right to us.
-            give_up(shared, unsafe { Runnable::from_link(link) });
+            unrun.extend(give_up(shared, unsafe { Runnable::from_link(link) }));
         }
         for greenlet in shared.census.everybody() {
             if greenlet.wait.seize() {
                 // SAFETY: the right was in the word, and we have taken it.
-                give_up(shared, unsafe { Runnable::new(greenlet.as_ptr()) });
+                unrun.extend(give_up(shared, unsafe { Runnable::new(greenlet.as_ptr()) }));
             }
         }
         if shared.census.len() == 0 {
-            break;
+            return unrun;
         }
         std::thread::yield_now();
     }
-    drop(thread);
 }
 
-/// Ends a greenlet that will not run (again).
-fn give_up(shared: &Shared, mut runnable: Runnable) {
+/// Ends a greenlet that will not run (again). The closure of one that never ran is returned.
+fn give_up(shared: &Shared, mut runnable: Runnable) -> Option<Leftover> {
     if let Some(place) = runnable.life().census.take() {
-        // SAFETY: it has run, so no closure is dropped.
-        unsafe { runnable.refuse(NeverRan::Shutdown) };
+        // It has run: its closure is in its frames, and so its home keeps its load and does not end.
+        runnable.refuse(NeverRan::Shutdown).drop_here();
         shared.census.leave(place);
-        return runnable.finish_abandoned();
+        runnable.finish_abandoned();
+        return None;
     }
     let home = runnable.life().home.take();
-    match &home {
-        Some(home) => {
-            // SAFETY: no worker occupies any home; this thread is registered. The closure is dropped in its home.
-            unsafe {
-                home.announce(std::ptr::null(), std::ptr::null());
-                home.run_as(|| runnable.refuse(NeverRan::Shutdown));
-            }
-            shared.homes.release(home);
-        }
-        // SAFETY: without a home, its closure is `Send`.
-        None => unsafe { runnable.refuse(NeverRan::Shutdown) },
+    let closure = runnable.refuse(NeverRan::Shutdown);
+    if let Some(home) = &home {
+        shared.homes.release(home);
     }
     runnable.finish();
+    Some((closure, home))
+}
+
+/// Drops a closure that never ran where it belongs.
+fn drop_in(closure: Unrun, home: Option<&Home>) {
+    match home {
+        // SAFETY: no worker occupies any home, and this thread is registered.
+        Some(home) => unsafe {
+            home.announce(ptr::null(), ptr::null());
+            home.run_as(|| closure.drop_here());
+        },
+        // Without a home, it is `Send`.
+        None => closure.drop_here(),
+    }
 }

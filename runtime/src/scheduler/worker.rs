@@ -22,7 +22,7 @@ use super::shared::{HomeKind, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
 use crate::greenlet::switch::{Carrier, Request, resume};
-use crate::greenlet::{NeverRan, Publish, Runnable, Token};
+use crate::greenlet::{NeverRan, Publish, Runnable, Token, Unrun};
 use crate::home::{self, CarrierThread, Enter, Home};
 use crate::stack;
 
@@ -55,6 +55,10 @@ pub(super) struct Worker {
     tick: Cell<u32>,
     next_in_a_row: Cell<u32>,
     searching: Cell<bool>,
+    /// It has been in the reactor's seat since it last ran a greenlet.
+    left_seat: Cell<bool>,
+    /// With fixed homes, the greenlets that have been suspended here and have not ended.
+    residents: Cell<usize>,
     due: RefCell<Vec<Token>>,
     _thread: CarrierThread,
 }
@@ -84,6 +88,8 @@ impl Worker {
             tick: Cell::new(0),
             next_in_a_row: Cell::new(0),
             searching: Cell::new(false),
+            left_seat: Cell::new(false),
+            residents: Cell::new(0),
             due: RefCell::default(),
             _thread: thread,
             shared,
@@ -93,10 +99,20 @@ impl Worker {
         while let Some(runnable) = worker.find() {
             worker.run(runnable);
         }
-        worker.retire();
+        let (unrun, stays) = worker.retire();
         // SAFETY: our own thread's slot.
         unsafe { (*home::slot()).set(ptr::null(), ptr::null()) };
+        let shared = worker.shared.clone();
+        drop(worker);
+        shared.curtain.retire(index, stays);
+        drop(shared);
+        unrun.into_iter().for_each(Unrun::drop_here);
         guard.disarm();
+        if stays {
+            loop {
+                std::thread::park();
+            }
+        }
     }
 
     /// The runtime it works for.
@@ -168,6 +184,11 @@ impl Worker {
             let found = self.find_here().or_else(|| self.search());
             if let Some(runnable) = found {
                 self.end_search();
+                // Others may have gone to sleep elsewhere while the reactor's seat was ours; once we run a greenlet, nobody
+                // would be in it.
+                if self.left_seat.replace(false) {
+                    self.shared.wake_one();
+                }
                 return Some(runnable);
             }
             self.sleep();
@@ -293,6 +314,7 @@ impl Worker {
         let mut fired = self.shared.timers.turn(&mut self.due.borrow_mut());
         if let Some(mut seat) = self.shared.reactor.try_seat() {
             fired += seat.poll();
+            self.left_seat.set(true);
         }
         fired
     }
@@ -330,10 +352,15 @@ impl Worker {
         shared
             .seat_until
             .store(shared.since_birth(announced), SeqCst);
-        // Against `arm`: announced first, looked afterwards.
+        // Against `arm`: announced first, looked afterwards. And never longer than announced: a timer that was the earliest
+        // may have fired elsewhere in between, and those armed since relied on what is announced.
         fence(SeqCst);
-        let until = deadline(shared.timers.next());
+        let until = match (announced, deadline(shared.timers.next())) {
+            (Some(announced), Some(now)) => Some(announced.min(now)),
+            (announced, now) => announced.or(now),
+        };
         self.remote().parker.park_seated(seat, until);
+        self.left_seat.set(true);
         shared.seat_until.store(0, SeqCst);
         shared.timers.turn(&mut self.due.borrow_mut());
     }
@@ -346,7 +373,8 @@ impl Worker {
         let class = runnable.header().class;
         let life = runnable.life();
         if life.stack.is_none() {
-            match self.stacks.borrow_mut().take(class) {
+            let taken = self.stacks.borrow_mut().take(class);
+            match taken {
                 Ok(stack) => life.stack = Some(stack),
                 Err(error) => return self.refuse(runnable, NeverRan::NoStack(error)),
             }
@@ -356,12 +384,16 @@ impl Worker {
         }
         life.worker = self.index;
         // SAFETY: we are the carrier's worker on its own stack; the home is occupied and the stack there.
-        match unsafe { resume(&self.carrier, &mut runnable) } {
+        match unsafe { resume(ptr::from_ref(self).cast(), &mut runnable) } {
             Request::Done => self.end(runnable),
             Request::Yield => {
                 self.note_suspended(&mut runnable);
                 self.leave_home(runnable.life().home.as_deref());
                 self.push(runnable);
+                // It yields because what it waits for is always ready: then others' may be, too.
+                if self.carrier.is_budget_spent() {
+                    self.turn_drivers();
+                }
             }
             Request::Park => {
                 self.note_suspended(&mut runnable);
@@ -428,6 +460,7 @@ impl Worker {
     fn note_suspended(&self, runnable: &mut Runnable) {
         if runnable.life().census.is_none() {
             let greenlet = runnable.reference();
+            self.residents.set(self.residents.get().wrapping_add(1));
             runnable.life().census = Some(self.shared.census.enter(self.index, greenlet));
         }
     }
@@ -437,6 +470,8 @@ impl Worker {
         let life = runnable.life();
         if let Some(place) = life.census.take() {
             self.shared.census.leave(place);
+            // Wraps where greenlets end elsewhere than they were first suspended, with moving homes; nobody looks there.
+            self.residents.set(self.residents.get().wrapping_sub(1));
         }
         if let Some(stack) = life.stack.take() {
             self.stacks.borrow_mut().give(stack);
@@ -459,34 +494,38 @@ impl Worker {
         }
     }
 
-    /// Ends a greenlet that never ran, in the home it occupies.
+    /// Ends a greenlet that cannot run, in the home it occupies.
     fn refuse(&self, mut runnable: Runnable, why: NeverRan) {
         let home = runnable
             .life()
             .home
             .clone()
             .expect("it has entered its home");
+        let unrun = runnable.refuse(why);
         let carrier = if home.worker().is_some() {
             ptr::from_ref(self).cast()
         } else {
             ptr::null()
         };
-        // SAFETY: we occupy the home, on a registered thread; what runs there is a destructor, on the worker's stack,
-        // under the identity the closure belongs to. It counts as a plain thread meanwhile.
+        // SAFETY: we occupy the home, on a registered thread; what runs there is a destructor, on the worker's stack, under
+        // the identity the closure belongs to. It counts as a plain thread meanwhile.
         unsafe {
             home.announce(ptr::null(), carrier);
-            home.run_as(|| runnable.refuse(why));
+            home.run_as(|| unrun.drop_here());
         }
         self.end(runnable);
     }
 
-    /// The runtime stops: what is bound to this thread and never ran ends here, the rest is left to `shutdown`.
-    fn retire(&self) {
+    /// The runtime stops: what is bound to this thread and never ran ends here, the rest is left to `shutdown`. Returns the
+    /// closures to be dropped on this thread once every greenlet has been told, and whether the thread must stay: frames
+    /// that will never run again may have lent out references to its thread-locals.
+    fn retire(&self) -> (Vec<Unrun>, bool) {
         self.end_search();
-        let mut started = Vec::new();
-        while let Some(runnable) = self.take_bound() {
+        let (mut unrun, mut started) = (Vec::new(), Vec::new());
+        while let Some(mut runnable) = self.take_bound() {
             if runnable.never_ran() {
-                self.refuse(runnable, NeverRan::Shutdown);
+                unrun.push(runnable.refuse(NeverRan::Shutdown));
+                runnable.finish();
             } else {
                 started.push(runnable);
             }
@@ -502,5 +541,6 @@ impl Worker {
             self.shared.homes.release(&home);
         }
         self.stacks.borrow_mut().flush();
+        (unrun, self.own_home.is_some() && self.residents.get() != 0)
     }
 }

@@ -1,5 +1,7 @@
 //! Systems on which the thread pointer is not ours to set: homes are fixed there.
 
+use std::sync::atomic::AtomicU32;
+
 /// Whether the thread pointer can be set: no.
 pub(crate) fn can_move() -> bool {
     false
@@ -15,5 +17,14 @@ pub(crate) fn get() -> usize {
 /// # Safety
 /// None to keep.
 pub(crate) unsafe fn set(_pointer: usize) {
+    unreachable!("homes are fixed on this system");
+}
+
+/// Never called, because `can_move()` is false.
+///
+/// # Safety
+/// None to keep.
+#[allow(dead_code, reason = "called on Linux only")]
+pub(crate) unsafe fn futex(_word: &AtomicU32, _operation: i32, _value: u32) -> isize {
     unreachable!("homes are fixed on this system");
 }

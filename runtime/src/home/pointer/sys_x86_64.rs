@@ -4,6 +4,7 @@
 //! system call that does the same elsewhere costs more than all the rest of a switch, so such machines get fixed homes.
 
 use std::arch::asm;
+use std::sync::atomic::AtomicU32;
 
 /// Bit of `AT_HWCAP2`: the FSGSBASE instructions may be used outside the kernel.
 const HWCAP2_FSGSBASE: libc::c_ulong = 1 << 1;
@@ -32,4 +33,28 @@ pub(crate) fn get() -> usize {
 pub(crate) unsafe fn set(pointer: usize) {
     // SAFETY: the caller's promise.
     unsafe { asm!("wrfsbase {}", in(reg) pointer, options(nostack, preserves_flags)) };
+}
+
+/// Linux's futex call on `word`, without touching errno: what the kernel returns.
+///
+/// # Safety
+/// `word` is a futex word, and `operation` one of `FUTEX_WAIT` and `FUTEX_WAKE` (private), which take no more arguments
+/// but a timeout that is null here.
+pub(crate) unsafe fn futex(word: &AtomicU32, operation: i32, value: u32) -> isize {
+    let result: isize;
+    // SAFETY: the caller's promise; the kernel keeps all registers but those named.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") libc::SYS_futex as isize => result,
+            in("rdi") word.as_ptr(),
+            in("rsi") operation as isize,
+            in("rdx") value as usize,
+            in("r10") 0_usize,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        )
+    };
+    result
 }
