@@ -41,9 +41,19 @@
 //! [`std::thread::current()`], its `errno`, its panic count. With [moving homes](Homes::Moving) that identity moves between
 //! workers together with the greenlet, so greenlets that have started are balanced over the workers like fresh ones, and
 //! code that holds a reference to a thread-local, in whatever crate, stays right. With [fixed homes](Homes::Fixed) the
-//! home is the worker's own thread, and a started greenlet stays there. Above a limit several greenlets share a home: they
-//! never run at the same time, and see each other's thread-locals, as code that runs one after the other on one thread
-//! does.
+//! home is the worker's own thread, and a started greenlet stays there.
+//!
+//! Several greenlets *share* a home where homes are fixed, where they were spawned by [`spawn_local`], and when more are
+//! started than the limit of homes. They never run at the same time, and see each other's thread-locals, as code that runs
+//! one after the other on one thread does. But that code nests, and greenlets take turns wherever they wait. **So a greenlet
+//! that shares its home must not wait in the middle of something that relies on nesting:** the initializer of a
+//! thread-local, or a scope that another crate keeps in a thread-local (such as `scoped_tls`, an autorelease pool, a guard
+//! of an interpreter's lock). Rust cannot check this, and breaking it can break the memory safety of that code; a greenlet
+//! that has its home alone may do it freely. Nor should it wait while it holds a `std` lock that another greenlet of its
+//! home asks for: neither would ever go on.
+//!
+//! Change the process's user or group (`setuid` and its family) before the first greenlet starts, or on a plain thread: a
+//! call made in a greenlet leaves the sleeping thread of that greenlet's home with the old ids.
 //!
 //! What belongs to the worker and not to the greenlet: the kernel's thread id (`gettid`), the signal mask, affinity and
 //! priority. Mutexes of the C library with priority inheritance or robustness must not be held across a suspension.

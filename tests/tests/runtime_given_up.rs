@@ -119,6 +119,7 @@ fn payloads_that_panic_when_they_are_dropped() {
         let runtime = config.build();
         let (sender, started) = mpsc::channel();
         let (free, wait) = mpsc::channel::<()>();
+        let handle = runtime.handle();
         let parent = runtime.spawn(move || {
             let captured = Captured;
             let local = sward::spawn_local(move || drop(captured));
@@ -130,7 +131,7 @@ fn payloads_that_panic_when_they_are_dropped() {
         });
         started.recv().unwrap();
         let ending = thread::spawn(move || runtime.shutdown(Duration::ZERO));
-        until(|| sward::Handle::try_current().is_none());
+        until(|| Builder::new().spawn_on(&handle, || ()).is_err());
         free.send(()).unwrap();
         let _ = ending.join().unwrap();
         let _ = parent.join();

@@ -49,7 +49,8 @@ where
 ///
 /// Caller and child take turns: each runs until it parks, yields or ends. That is the single-threaded model of gevent and
 /// asyncio, checked by the compiler: `Rc`, `Cell` and `RefCell` may be shared. A `RefCell` borrow that is held while the
-/// borrower parks is seen by the others.
+/// borrower parks is seen by the others. What greenlets that share a home must not do is in the crate's documentation,
+/// "Homes".
 ///
 /// # Panics
 ///
