@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every concurrency test again and again, debug and release, on two cores and on one: a race shows in some runs only.
 #
-#   ci/loops.sh [N]          N runs of each (200; in CI 5)
+#   ci/loops.sh [N]          N runs of each (200; in CI 2)
 #   LOOPS_ONLY='sync_*'      only the test programs that match
 #   LOOPS_PROFILES=release   only this profile
 #   LOOPS_LIMIT=300          seconds a run may take before it is dumped and killed (ci/watched.py)
@@ -9,7 +9,7 @@
 # The programs `examples_*` and `macros_ui` are left out: what they check does not depend on the schedule.
 source "$(dirname "$0")/common.sh"
 
-count=${1:-$([ "${CI:-}" = true ] && echo 5 || echo 200)}
+count=${1:-$([ "${CI:-}" = true ] && echo 2 || echo 200)}
 limit=${LOOPS_LIMIT:-300}
 [ "$count" -gt 0 ] || die 'the number of runs must be at least 1'
 ci=$PWD/ci
