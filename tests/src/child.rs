@@ -101,7 +101,16 @@ pub fn run(
 #[track_caller]
 fn start(name: &str, environment: &[(&str, &str)]) -> Ended {
     let test = name.split('/').next().unwrap_or(name);
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    let program = std::env::current_exe().expect("this program has a path");
+    // An emulator that the kernel does not know of has to be named.
+    let mut command = match std::env::var_os("SWARD_TEST_RUNNER") {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
     for variable in CLEARED {
         command.env_remove(variable);
     }

@@ -68,7 +68,6 @@ fn by_its_own_greenlet() {
                 let theirs = went_on.clone();
                 let last = handle.spawn(move || {
                     let runtime = taken.lock().unwrap().take().unwrap();
-                    drop(runtime.spawn(sward::park));
                     match shut_down {
                         // It would wait for itself.
                         true => {
