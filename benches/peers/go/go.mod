@@ -1,0 +1,3 @@
+module sward-bench-peer
+
+go 1.24
