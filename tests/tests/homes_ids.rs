@@ -1,13 +1,14 @@
 //! `setgid` and `setuid`: libc signals every thread and waits until each has answered under its own thread pointer. A worker
 //! that runs under a home's pointer must answer, too.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
 use sward_tests::identity::identity;
-use sward_tests::{Config, Kind, Storm, Suspension, Watchdog, each_config, storm};
+use sward_tests::{Config, Kind, Storm, Suspension, Watchdog, each_config, storm, until};
 
 /// Sets what is set already: every thread is asked all the same.
 fn set_ids() {
@@ -72,10 +73,11 @@ fn while_runtimes_come_and_go() {
         move || {
             while !over.load(SeqCst) {
                 set_ids();
+                thread::sleep(Duration::from_micros(100));
             }
         }
     });
-    for config in Config::all().into_iter().cycle().take(60) {
+    for config in Config::all().into_iter().cycle().take(24) {
         let runtime = config.build();
         let body = || {
             for _ in 0..5 {
@@ -127,4 +129,76 @@ fn other_signals_reach_greenlets() {
         });
     });
     assert!(SEEN.load(SeqCst) > 0);
+}
+
+/// A signal for the process must not be handled by the thread of a home: a greenlet may be running under its identity.
+#[test]
+#[cfg(target_os = "linux")]
+fn signals_stay_away_from_homes() {
+    /// Names and blocked signals of all threads.
+    fn masks() -> Vec<(String, u64)> {
+        let tasks = fs::read_dir("/proc/self/task").unwrap();
+        let statuses =
+            tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok());
+        let field = |status: &str, key: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(key));
+            value.unwrap().trim().to_owned()
+        };
+        statuses
+            .map(|status| {
+                let blocked = u64::from_str_radix(&field(&status, "SigBlk:"), 16).unwrap();
+                (field(&status, "Name:"), blocked)
+            })
+            .collect()
+    }
+    let _watchdog = Watchdog::new("masks");
+    let config = Config {
+        workers: 2,
+        kind: Kind::Moving,
+    };
+    if !config.is_possible() {
+        return;
+    }
+    let runtime = config.builder().name("mask").build().unwrap();
+    let parked: Vec<_> = (0..5).map(|_| runtime.spawn(sward::park)).collect();
+    until(|| runtime.handle().metrics().suspended == 5);
+    let some = [
+        libc::SIGINT,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGCHLD,
+        libc::SIGALRM,
+        libc::SIGPROF,
+    ];
+    let blocked_in = |mask: u64| {
+        some.into_iter()
+            .filter(move |signal| mask & 1 << (signal - 1) != 0)
+            .count()
+    };
+    // Again, as long as a home is only starting: that thread has first the name of the one that starts it, then its own, and
+    // then its mask.
+    until(|| {
+        let masks = masks();
+        let named = |prefix: &'static str| {
+            masks
+                .iter()
+                .filter(move |(name, _)| name.starts_with(prefix))
+        };
+        let homes: Vec<_> = named("mask-home-").collect();
+        let workers: Vec<_> = named("mask-")
+            .filter(|thread| !homes.contains(thread))
+            .collect();
+        let deaf = homes
+            .iter()
+            .all(|(_, mask)| blocked_in(*mask) == some.len());
+        let open = workers.iter().all(|(_, mask)| blocked_in(*mask) == 0);
+        match deaf && open && homes.len() >= 5 && workers.len() >= 2 {
+            true => Ok(()),
+            false => Err(format!("{homes:x?} {workers:x?}")),
+        }
+    });
+    for parked in parked {
+        parked.greenlet().unpark();
+        parked.join().unwrap();
+    }
 }

@@ -219,3 +219,31 @@ fn hash_maps() {
         assert!(map.iter().all(|(number, text)| *text == number.to_string()));
     });
 }
+
+/// The number of the processor comes from what the kernel writes into the thread's memory (rseq), or from the kernel. What it
+/// writes for the thread of a home must not be taken for what is true of a worker.
+#[test]
+#[cfg(target_os = "linux")]
+fn processors() {
+    fn by_the_kernel() -> libc::c_int {
+        let mut processor: libc::c_uint = 0;
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: it writes the one number, and no other is asked for.
+        let result =
+            unsafe { libc::syscall(libc::SYS_getcpu, &raw mut processor, nothing, nothing) };
+        assert_eq!(result, 0);
+        processor as libc::c_int
+    }
+    each_storm(
+        Storm {
+            rounds: 30,
+            ..Storm::default()
+        },
+        |_| {
+            // Between the two the worker may be moved; not a hundred times in a row.
+            // SAFETY: it has no preconditions.
+            let agree = (0..100).any(|_| unsafe { libc::sched_getcpu() } == by_the_kernel());
+            assert!(agree, "the number of the processor is another thread's");
+        },
+    );
+}

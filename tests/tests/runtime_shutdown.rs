@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sward::{Builder, Runtime};
+use sward::{Builder, Handle, Runtime};
 use sward_tests::{Drops, each_config, until};
 
 const LONG: Duration = Duration::from_secs(100);
@@ -174,39 +174,43 @@ fn dropping_a_runtime_that_is_busy() {
 /// Spawning races with the shutdown: each attempt is refused, or its greenlet runs or is cancelled. None is lost.
 #[test]
 fn spawning_while_it_shuts_down() {
+    /// Spawns until it is refused; gives the number of closures it made.
+    fn spawn_on(handle: &Handle, drops: &Drops) -> usize {
+        for accepted in 0.. {
+            let captured = drops.value();
+            let body = move || {
+                drop(captured);
+                sward::yield_now();
+            };
+            match Builder::new().spawn_on(handle, body) {
+                Ok(handle) if accepted % 4 == 0 => match handle.join() {
+                    Ok(()) => {}
+                    Err(error) => assert!(error.is_cancelled()),
+                },
+                Ok(handle) => drop(handle),
+                // The refused closure is dropped, too.
+                Err(_) => return accepted + 1,
+            }
+        }
+        unreachable!()
+    }
     each_config(|config| {
-        for round in 0..10 {
+        for round in 0..20 {
             let runtime = config.build();
-            let handle = runtime.handle();
             let drops = Drops::new();
-            let made = drops.clone();
-            let spawner = thread::spawn(move || {
-                for accepted in 0.. {
-                    let captured = made.value();
-                    let body = move || {
-                        drop(captured);
-                        sward::yield_now();
-                    };
-                    match Builder::new().spawn_on(&handle, body) {
-                        Ok(handle) if accepted % 4 == 0 => match handle.join() {
-                            Ok(()) => {}
-                            Err(error) => assert!(error.is_cancelled()),
-                        },
-                        Ok(handle) => drop(handle),
-                        // The refused closure is dropped, too.
-                        Err(_) => return accepted + 1,
-                    }
-                }
-                unreachable!()
+            let spawners = [(); 2].map(|()| {
+                let (handle, drops) = (runtime.handle(), drops.clone());
+                thread::spawn(move || spawn_on(&handle, &drops))
             });
             until(|| drops.count() > round);
             if round % 2 == 0 {
-                // It may be that spawner never gets tired of it before the time is up.
+                // It may be that the spawners do not get tired of it before the time is up.
                 let _ = runtime.shutdown(SHORT);
             } else {
                 drop(runtime);
             }
-            let made = spawner.join().unwrap();
+            let made = spawners.map(|spawner| spawner.join().unwrap());
+            let made: usize = made.into_iter().sum();
             until(|| match drops.count() {
                 count if count == made => Ok(()),
                 count => Err(format!("{count} closures dropped of {made}")),
