@@ -168,6 +168,8 @@ impl Shared {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
+        // The locks on the way may change errno, although nothing that the caller asked for failed.
+        let errno = home::errno();
         let worker = self.current_worker();
         if worker.is_none() {
             // SeqCst, against `close_and_settle`: either it sees us spawning and waits for the end of the push, or we
@@ -205,6 +207,7 @@ impl Shared {
         if worker.is_none() {
             self.spawning.fetch_sub(1, SeqCst);
         }
+        home::set_errno(errno);
         result
     }
 
@@ -386,8 +389,10 @@ impl Remote {
 
 impl Schedule for Shared {
     fn ready(&self, runnable: Runnable) {
+        let errno = home::errno();
         if let Some(worker) = self.current_worker() {
             worker.woken(runnable);
+            home::set_errno(errno);
             return;
         }
         // Once the greenlet is in a queue it may run, end, and let its runtime end too: hold on to ourselves first.
@@ -397,6 +402,7 @@ impl Schedule for Shared {
             Arc::from_raw(self)
         };
         self.push_from_outside(runnable);
+        home::set_errno(errno);
     }
 
     fn arm(&self, at: Instant, token: Token) -> TimerKey {
