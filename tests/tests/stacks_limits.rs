@@ -167,6 +167,16 @@ fn no_memory_for_a_stack() {
                 maximum: None,
             };
             rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
+            if Vec::<u8>::new().try_reserve_exact(256 << 20).is_ok() {
+                // A user-mode emulator takes the limit and does not keep it: there is nothing to see.
+                assert!(cfg!(target_arch = "aarch64"), "the limit is not kept");
+                parked.into_iter().for_each(|handle| {
+                    handle.greenlet().unpark();
+                    handle.join().unwrap();
+                });
+                println!("went on");
+                return;
+            }
             let more: Vec<_> = (0..200).map(|_| runtime.spawn(sward::park)).collect();
             until(|| {
                 let metrics = metrics.metrics();
