@@ -1,6 +1,8 @@
 //! Runtimes: several at once, inside of each other, `block_on`, wrong settings, and the way out.
 
+use std::fs::File;
 use std::io;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -278,23 +280,30 @@ fn no_descriptors() {
         let _watchdog = Watchdog::new("no descriptors");
         let before = (process::threads(), process::descriptors());
         let limits = getrlimit(Resource::Nofile);
-        // The list that was read is one of those counted. So: none, one, two.
-        for more in 0..3 {
-            let current = Some(before.1 as u64 - 1 + more);
-            setrlimit(Resource::Nofile, Rlimit { current, ..limits }).unwrap();
+        let current = Some(256);
+        setrlimit(Resource::Nofile, Rlimit { current, ..limits }).unwrap();
+        let taken = iter::from_fn(|| File::open("/dev/null").ok());
+        let mut taken: Vec<File> = taken.collect();
+        // Room for none, for one, and so on, up to what is enough.
+        for room in 0..=8 {
+            let mut built = 0;
             for homes in [Homes::Fixed, Homes::Moving { limit: 4 }] {
                 match Runtime::builder().workers(2).homes(homes).build() {
-                    Ok(runtime) => assert_eq!(runtime.block_on(move || more), more),
+                    Ok(runtime) => {
+                        assert_eq!(runtime.block_on(move || room), room);
+                        built += 1;
+                    }
                     Err(error) if can_move() || homes == Homes::Fixed => {
-                        assert!(
-                            more < 2 && error.raw_os_error() == Some(libc::EMFILE),
-                            "{error}"
-                        );
+                        assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
                     }
                     Err(_) => {}
                 }
             }
+            assert!(room > 0 || built == 0, "without any descriptor");
+            assert!(room < 8 || built > 0, "eight were not enough");
+            taken.pop();
         }
+        drop(taken);
         setrlimit(Resource::Nofile, limits).unwrap();
         until(|| (process::threads(), process::descriptors()) <= before);
         let runtime = Runtime::builder().workers(2).build().unwrap();
