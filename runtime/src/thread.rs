@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::greenlet::{Greenlet, current_ref};
+use crate::greenlet::{Greenlet, Myself};
 
 /// Parks the caller until [`Greenlet::unpark`]. The counterpart of [`std::thread::park`].
 ///
@@ -96,5 +96,5 @@ pub fn current() -> Greenlet {
 /// ```
 #[must_use]
 pub fn try_current() -> Option<Greenlet> {
-    current_ref().map(Greenlet::new)
+    Myself::current().map(|greenlet| Greenlet::new(greenlet.reference()))
 }

@@ -13,6 +13,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use super::handle::Greenlet;
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
 use crate::base::say::say;
 use crate::base::unwind::drop_quietly;
@@ -65,7 +66,7 @@ struct Cell<F, T> {
 /// The only one of its cell; `HANDLE` is set in the state while it lives, unless the result has been taken.
 #[derive(Debug)]
 pub(crate) struct RawHandle<T> {
-    greenlet: GreenletRef,
+    greenlet: Greenlet,
     take: unsafe fn(NonNull<Header>, *mut ()),
     discard: unsafe fn(NonNull<Header>),
     taken: bool,
@@ -102,7 +103,7 @@ where
     let header = NonNull::from(Box::leak(cell)).cast::<Header>();
     let handle = RawHandle {
         // SAFETY: a new header counts two references; this is the handle's.
-        greenlet: unsafe { GreenletRef::from_raw(header) },
+        greenlet: Greenlet::new(unsafe { GreenletRef::from_raw(header) }),
         take: Cell::<F, T>::take,
         discard: Cell::<F, T>::discard,
         taken: false,
@@ -234,21 +235,25 @@ fn report_panic(header: &Header) {
 
 impl<T> RawHandle<T> {
     /// The greenlet.
-    pub(crate) fn greenlet(&self) -> &GreenletRef {
+    pub(crate) fn greenlet(&self) -> &Greenlet {
         &self.greenlet
+    }
+
+    fn header(&self) -> &GreenletRef {
+        self.greenlet.reference()
     }
 
     /// Whether the greenlet is done.
     pub(crate) fn is_done(&self) -> bool {
-        self.greenlet.state.is_done()
+        self.header().state.is_done()
     }
 
     /// Has `token` fired when the greenlet is done. False if it is done already; the token is dropped then.
     pub(crate) fn register(&mut self, token: Token) -> bool {
-        let slot = self.greenlet.joiner.get();
+        let slot = self.header().joiner.get();
         // SAFETY: the handle is unique and not registered, so the slot is its own (see `state`).
         unsafe { *slot = Some(token) };
-        if self.greenlet.state.register() == Joiner::Done {
+        if self.header().state.register() == Joiner::Done {
             // SAFETY: the slot stayed the handle's.
             unsafe { *slot = None };
             return false;
@@ -258,28 +263,29 @@ impl<T> RawHandle<T> {
 
     /// Takes the token back, if it has not been taken to be fired.
     pub(crate) fn unregister(&mut self) {
-        if self.greenlet.state.unregister() == Joiner::Pending {
+        if self.header().state.unregister() == Joiner::Pending {
             // SAFETY: the slot is the handle's again.
-            unsafe { *self.greenlet.joiner.get() = None };
+            unsafe { *self.header().joiner.get() = None };
         }
     }
 
     /// The result of a greenlet that is done.
-    pub(crate) fn take(mut self) -> Outcome<T> {
+    pub(crate) fn take(mut self) -> Result<T, (Failure, Greenlet)> {
         debug_assert!(self.is_done());
         let mut outcome: Option<Outcome<T>> = None;
         self.taken = true;
         // SAFETY: it is done and `HANDLE` is set still, so the result is the handle's; `take` is for this `T`.
-        unsafe { (self.take)(self.greenlet.as_ptr(), (&raw mut outcome).cast()) };
-        outcome.expect("a greenlet that is done has a result, taken once")
+        unsafe { (self.take)(self.header().as_ptr(), (&raw mut outcome).cast()) };
+        let outcome = outcome.expect("a greenlet that is done has a result, taken once");
+        outcome.map_err(|failure| (failure, self.greenlet.clone()))
     }
 }
 
 impl<T> Drop for RawHandle<T> {
     fn drop(&mut self) {
-        if !self.taken && self.greenlet.state.drop_handle() == ResultOwner::Caller {
+        if !self.taken && self.header().state.drop_handle() == ResultOwner::Caller {
             // SAFETY: the state says that the result is ours.
-            unsafe { (self.discard)(self.greenlet.as_ptr()) };
+            unsafe { (self.discard)(self.header().as_ptr()) };
         }
     }
 }
@@ -293,7 +299,7 @@ impl Runnable {
         unsafe { (self.header().vtable().refuse)(self.as_ptr(), why) }
     }
 
-    /// The greenlet has a result and has given back stack and home: tells its joiner, and ends its life.
+    /// The greenlet has a result, and nothing of it runs any more: tells its joiner, and ends its life.
     pub(crate) fn finish(self) {
         // SAFETY: the life's own reference, which ends with this call.
         let greenlet = unsafe { GreenletRef::from_raw(self.into_raw()) };

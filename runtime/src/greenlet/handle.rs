@@ -1,10 +1,11 @@
 //! The public `Greenlet`, and who the caller is.
 
 use std::fmt;
+use std::ops::Deref;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::header::{GreenletRef, from_slot};
-use super::token::Owner;
+use super::header::{GreenletRef, Header, Schedule, from_slot};
 use crate::home::{Home, slot};
 
 /// The tag with which `unpark` ends a wait.
@@ -36,6 +37,11 @@ impl Greenlet {
         Self(greenlet)
     }
 
+    /// The counted reference in it.
+    pub(super) fn reference(&self) -> &GreenletRef {
+        &self.0
+    }
+
     /// The number of this greenlet: unique among all greenlets of this process, never used again.
     #[must_use]
     pub fn id(&self) -> u64 {
@@ -55,7 +61,7 @@ impl Greenlet {
     /// or waits for a socket goes on doing so. What the caller did before is seen by the greenlet after. Callable from
     /// greenlets and threads; never blocks. Nothing happens if the greenlet has ended.
     pub fn unpark(&self) {
-        Owner::Greenlet(self.0.clone()).unpark(UNPARKED);
+        self.0.unpark(UNPARKED);
     }
 }
 
@@ -68,23 +74,47 @@ impl fmt::Debug for Greenlet {
     }
 }
 
-/// A reference to the greenlet that calls, or `None` on a plain thread.
-pub(crate) fn current_ref() -> Option<GreenletRef> {
-    // SAFETY: the slot of the caller's own identity.
-    let header = from_slot(unsafe { (*slot()).greenlet() })?;
-    // SAFETY: a running greenlet is alive.
-    Some(unsafe { GreenletRef::from_living(header) })
+/// The greenlet that calls, for as long as it runs: it cannot end meanwhile, so nothing is counted.
+#[derive(Debug)]
+pub(crate) struct Myself(NonNull<Header>);
+
+impl Myself {
+    /// The greenlet that calls, or `None` on a plain thread. The value must not leave the caller's own frames.
+    pub(crate) fn current() -> Option<Self> {
+        // SAFETY: the slot of the caller's own identity.
+        from_slot(unsafe { (*slot()).greenlet() }).map(Self)
+    }
+
+    /// A counted reference.
+    pub(crate) fn reference(&self) -> GreenletRef {
+        // SAFETY: a running greenlet is alive.
+        unsafe { GreenletRef::from_living(self.0) }
+    }
+
+    /// The runtime's hook: it is running, hence not done.
+    pub(crate) fn schedule(&self) -> &dyn Schedule {
+        // SAFETY: as above.
+        unsafe { self.0.as_ref().schedule() }
+    }
+
+    /// Its home.
+    pub(crate) fn home(&self) -> Option<Arc<Home>> {
+        // SAFETY: we are the greenlet; the worker that runs us does not touch `life` before we are off our stack.
+        unsafe { self.0.as_ref().life() }.home.clone()
+    }
+}
+
+impl Deref for Myself {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        // SAFETY: a running greenlet is alive.
+        unsafe { self.0.as_ref() }
+    }
 }
 
 /// Whether the caller is a greenlet.
 pub(crate) fn is_greenlet() -> bool {
     // SAFETY: the slot of the caller's own identity.
     !unsafe { (*slot()).greenlet() }.is_null()
-}
-
-/// The home of the calling greenlet.
-pub(crate) fn own_home() -> Option<Arc<Home>> {
-    let greenlet = current_ref()?;
-    // SAFETY: we are the greenlet; the worker that runs us does not touch `life` before we are off our stack.
-    unsafe { greenlet.life() }.home.clone()
 }

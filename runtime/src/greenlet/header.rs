@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::cell::Unrun;
 use super::state::State;
 use super::token::Token;
-use super::wait_word::WaitWord;
+use super::wait_word::{Fire, WaitWord};
 use crate::base::link::Link;
 use crate::context::Context;
 use crate::home::Home;
@@ -70,9 +70,9 @@ pub(crate) struct Life {
     /// The home is occupied on this greenlet's behalf while it is on its way to a worker.
     pub(crate) holds_home: bool,
     /// Which worker ran it last.
-    pub(crate) worker: usize,
+    pub(crate) worker: u32,
     /// Its place in the list of suspended greenlets, once it is there.
-    pub(crate) census: Option<(usize, usize)>,
+    pub(crate) census: Option<(u32, u32)>,
 }
 
 /// The control block.
@@ -131,7 +131,7 @@ impl Header {
                 stack: None,
                 home: origin.home,
                 holds_home: false,
-                worker: usize::MAX,
+                worker: u32::MAX,
                 census: None,
             }),
             joiner: UnsafeCell::new(None),
@@ -146,8 +146,8 @@ impl Header {
     ///
     /// # Safety
     /// The caller is the running greenlet, and does not suspend while it has the reference.
-    pub(super) unsafe fn life(&self) -> &Life {
-        // SAFETY: as promised: whoever holds the right to run us waits in `resume`.
+    pub(crate) unsafe fn life(&self) -> &Life {
+        // SAFETY: as promised: a running greenlet's life is its own.
         unsafe { &*self.life.get() }
     }
 
@@ -198,15 +198,11 @@ impl GreenletRef {
         unsafe { self.schedule() }.ready(runnable);
     }
 
-    /// The runtime's hook, for the greenlet itself: it is running, hence not done.
-    pub(crate) fn own_schedule(&self) -> &dyn Schedule {
-        debug_assert!(
-            // SAFETY: the slot of the caller's own identity.
-            unsafe { (*crate::home::slot()).greenlet() } == self.0.as_ptr().cast_const().cast(),
-            "asked by somebody else"
-        );
-        // SAFETY: the caller is the greenlet.
-        unsafe { self.schedule() }
+    /// Ends the open wait under way with `tag`, or leaves a permit.
+    pub(super) fn unpark(&self, tag: u16) {
+        if self.wait.unpark(tag) == Fire::Resume {
+            self.resume();
+        }
     }
 
     /// One more reference, from a header that is alive.

@@ -4,8 +4,8 @@
 //! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
 //! - `wait_word`, `state`: the two atomic words, one file each;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
-//! - `switch`: the one door to suspend and the one to resume;
-//! - `entry`: the first frame on a new stack;
+//! - `switch`: the one door to suspend and the one to run;
+//! - `entry`: the first frame on a stack;
 //! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
 //! - `handle`: the public `Greenlet`.
 //!
@@ -24,7 +24,7 @@ mod wait_word;
 
 pub(crate) use cell::{Failure, RawHandle, Unrun, create};
 pub use handle::Greenlet;
-pub(crate) use handle::{UNPARKED, current_ref, is_greenlet, own_home};
-pub(crate) use header::{GreenletRef, NeverRan, Origin, Runnable, Schedule, TimerKey};
+pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
+pub(crate) use header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, TimerKey};
 pub(crate) use token::{Owner, ThreadOwner, Token};
-pub(crate) use wait_word::{Begin, Epoch, Publish};
+pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -24,7 +24,7 @@ pub(crate) enum Owner {
 
 impl Owner {
     /// The word of this owner's waits.
-    pub(crate) fn word(&self) -> &WaitWord {
+    fn word(&self) -> &WaitWord {
         match self {
             Self::Greenlet(greenlet) => &greenlet.wait,
             Self::Thread(thread) => &thread.word,
@@ -39,11 +39,6 @@ impl Owner {
             (Self::Greenlet(_), Fire::Early) => {}
             (Self::Thread(thread), Fire::Early | Fire::Resume) => thread.wake(),
         }
-    }
-
-    /// Ends an open wait with `tag`, or leaves a permit.
-    pub(crate) fn unpark(&self, tag: u16) {
-        self.settle(self.word().unpark(tag));
     }
 }
 
@@ -95,6 +90,11 @@ impl ThreadOwner {
         CURRENT
             .try_with(|current| current.get_or_init(|| Arc::new(Self::new())).clone())
             .unwrap_or_else(|_| Arc::new(Self::new()))
+    }
+
+    /// The word of its waits.
+    pub(crate) fn word(&self) -> &WaitWord {
+        &self.word
     }
 
     /// Sleeps until the wait under way has ended, or until `deadline`.

@@ -13,7 +13,8 @@
 //! | 20-63 | epoch: counts waits, wraps after 1.7e13 |
 //!
 //! Who may change what:
-//! - `IDLE -> ARMED` (`begin`) and `ARMED or FIRED -> IDLE` (`end`): the owner alone.
+//! - `IDLE or FIRED -> ARMED` (`begin`) and `ARMED -> IDLE` (`end`): the owner alone. A wait that was fired stays so until
+//!   the next one begins: its tokens are stale in that phase, and one write is saved.
 //! - `ARMED -> PARKED` (`publish`): whoever holds the suspended owner, after its registers are saved. From this
 //!   point on the right to run the owner lies in the word.
 //! - `ARMED or PARKED -> FIRED` (`fire`, `unpark`): anybody with the epoch, once. Whoever makes `PARKED -> FIRED`
@@ -91,10 +92,13 @@ impl WaitWord {
         // Acquire: pairs with the release in `unpark`, whose permit may be consumed here.
         let mut word = self.0.load(Acquire);
         loop {
-            debug_assert_eq!(word & PHASE, IDLE, "a wait is begun inside another");
+            debug_assert!(
+                matches!(word & PHASE, IDLE | FIRED),
+                "a wait is begun inside another"
+            );
             let epoch = (word >> EPOCH_SHIFT).wrapping_add(1);
             let (new, begin) = if open && word & PERMIT != 0 {
-                (word & !PERMIT, Begin::Permitted)
+                (word & !(PERMIT | PHASE), Begin::Permitted)
             } else {
                 let open = if open { OPEN } else { 0 };
                 let kept = word & PERMIT;
@@ -205,19 +209,17 @@ impl WaitWord {
 
     /// The owner leaves the wait. The tag of the token that ended it, or `None` if none did: from here on none can.
     pub(crate) fn end(&self) -> Option<u16> {
+        // Acquire: pairs with the release in `fire`.
         let mut word = self.0.load(Acquire);
         loop {
-            let tag = match word & PHASE {
-                FIRED => Some(((word & TAG) >> TAG_SHIFT) as u16),
-                phase => {
-                    debug_assert_eq!(phase, ARMED, "the owner runs, so it is not parked");
-                    None
-                }
-            };
+            if word & PHASE == FIRED {
+                return Some(((word & TAG) >> TAG_SHIFT) as u16);
+            }
+            debug_assert_eq!(word & PHASE, ARMED, "the owner runs, so it is not parked");
             let new = word & !(PHASE | TAG | OPEN);
-            // Acquire: pairs with the release in `fire`.
+            // Acquire: as above.
             match self.0.compare_exchange_weak(word, new, Acquire, Acquire) {
-                Ok(_) => return tag,
+                Ok(_) => return None,
                 Err(now) => word = now,
             }
         }

@@ -127,6 +127,11 @@ impl Home {
         unsafe { (*self.slot).set(greenlet, carrier) };
     }
 
+    /// The thread pointer of this identity.
+    pub(crate) fn pointer(&self) -> usize {
+        self.pointer
+    }
+
     /// Runs `f` with this home's thread pointer loaded, and the caller's own after it. Without inlining, so that no
     /// thread-local's address is carried over either border: `f` must not rely on the caller's thread-locals, and
     /// the caller must not be in the middle of using one.
@@ -147,6 +152,24 @@ impl Home {
         // SAFETY: back to the caller's own.
         unsafe { pointer::set(own) };
         result
+    }
+}
+
+/// The thread pointer of the calling identity.
+pub(crate) fn identity() -> usize {
+    pointer::get()
+}
+
+/// Loads the thread pointer `identity`, unless it is loaded.
+///
+/// # Safety
+/// It is the pointer of a home that the caller occupies, or of the worker that runs here; and the caller, which is not
+/// inlined, uses no thread-local before or after.
+#[inline(always)]
+pub(crate) unsafe fn load(identity: usize) {
+    if pointer::get() != identity {
+        // SAFETY: the caller's promise.
+        unsafe { pointer::set(identity) };
     }
 }
 

@@ -19,6 +19,24 @@ use crate::base::lock::lock;
 use crate::base::rng::Rng;
 
 impl Inner {
+    /// A home that nobody has.
+    fn acquire_free(&mut self) -> Option<Arc<Home>> {
+        let index = self.free.pop()?;
+        Some(self.load(index, 1))
+    }
+
+    /// One of those that others have; none is free.
+    fn acquire_shared(&mut self) -> Option<Arc<Home>> {
+        let count = self.threads.len();
+        if count == 0 {
+            return None;
+        }
+        let (a, b) = (self.rng.below(count), self.rng.below(count));
+        let load = |index: usize| self.threads[index].home.load.load(Relaxed);
+        let index = if load(b) < load(a) { b } else { a };
+        Some(self.load(index, 1))
+    }
+
     /// Changes the load of home `index`. Relaxed: changed under the lock, and otherwise a hint.
     fn load(&self, index: usize, by: isize) -> Arc<Home> {
         let home = &self.threads[index].home;
@@ -65,8 +83,8 @@ impl Pool {
     /// A home for one more greenlet. Fails only when there is no home at all and none can be started.
     pub(crate) fn acquire(&self) -> io::Result<Arc<Home>> {
         let mut inner = lock(&self.inner);
-        if let Some(index) = inner.free.pop() {
-            return Ok(inner.load(index, 1));
+        if let Some(home) = inner.acquire_free() {
+            return Ok(home);
         }
         if inner.threads.len() + inner.starting < self.limit {
             let index = inner.threads.len() + inner.starting;
@@ -90,17 +108,19 @@ impl Pool {
                 Err(_) => {}
             }
         }
-        if inner.threads.is_empty() {
-            return Err(io::Error::other("the only home is still being started"));
-        }
-        // No home is free here: each has a load, so none can be shared and free at once.
-        let (a, b) = (
-            inner.rng.below(inner.threads.len()),
-            inner.rng.below(inner.threads.len()),
-        );
-        let load = |index: usize| inner.threads[index].home.load.load(Relaxed);
-        let index = if load(b) < load(a) { b } else { a };
-        Ok(inner.load(index, 1))
+        inner
+            .acquire_shared()
+            .ok_or_else(|| io::Error::other("the only home is still being started"))
+    }
+
+    /// The same, unless a home would have to be started first.
+    pub(crate) fn try_acquire(&self) -> Option<Arc<Home>> {
+        let mut inner = lock(&self.inner);
+        let free = inner.acquire_free();
+        free.or_else(|| {
+            let full = inner.threads.len() + inner.starting >= self.limit;
+            full.then(|| inner.acquire_shared()).flatten()
+        })
     }
 
     /// Starts homes until there are `count`, or as many as the limit allows.

@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
 use crate::greenlet::{
-    Begin, Epoch, GreenletRef, Owner, ThreadOwner, Token, UNPARKED, current_ref, is_greenlet,
+    Begin, Epoch, Myself, Owner, ThreadOwner, Token, UNPARKED, WaitWord, is_greenlet,
 };
 use crate::home;
 
@@ -23,10 +24,41 @@ pub(crate) enum Ended {
     TimedOut,
 }
 
+/// Whose wait it is: the caller's, in any case.
+#[derive(Debug)]
+enum Waiter {
+    Greenlet(Myself),
+    Thread(Arc<ThreadOwner>),
+}
+
+impl Waiter {
+    fn current() -> Self {
+        match Myself::current() {
+            Some(greenlet) => Self::Greenlet(greenlet),
+            None => Self::Thread(ThreadOwner::current()),
+        }
+    }
+
+    fn word(&self) -> &WaitWord {
+        match self {
+            Self::Greenlet(greenlet) => &greenlet.wait,
+            Self::Thread(thread) => thread.word(),
+        }
+    }
+
+    /// Somebody else's reference to it, counted.
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Greenlet(greenlet) => Owner::Greenlet(greenlet.reference()),
+            Self::Thread(thread) => Owner::Thread(thread.clone()),
+        }
+    }
+}
+
 /// A wait that has begun. Dropping it leaves it: no token can end it from then on.
 #[derive(Debug)]
 pub(crate) struct Wait {
-    owner: Owner,
+    waiter: Waiter,
     epoch: Epoch,
     over: bool,
     /// errno when the wait began. The locks on the way may change it, although nothing that the caller asked for failed.
@@ -36,17 +68,17 @@ pub(crate) struct Wait {
 impl Wait {
     /// Begins a wait of whoever calls.
     pub(crate) fn begin() -> Self {
-        match Self::begin_as(current_owner(), false) {
+        match Self::begin_as(Waiter::current(), false) {
             Some(wait) => wait,
             None => unreachable!("a closed wait takes no permit"),
         }
     }
 
-    fn begin_as(owner: Owner, open: bool) -> Option<Self> {
+    fn begin_as(waiter: Waiter, open: bool) -> Option<Self> {
         let errno = home::errno();
-        match owner.word().begin(open) {
+        match waiter.word().begin(open) {
             Begin::Armed(epoch) => Some(Self {
-                owner,
+                waiter,
                 epoch,
                 over: false,
                 errno,
@@ -57,7 +89,7 @@ impl Wait {
 
     /// The right to end this wait with `tag`, which must be below 65,000.
     pub(crate) fn token(&self, tag: u16) -> Token {
-        Token::new(self.owner.clone(), self.epoch, tag)
+        Token::new(self.waiter.owner(), self.epoch, tag)
     }
 
     /// Parks until a token fires.
@@ -67,12 +99,9 @@ impl Wait {
 
     /// Parks until a token fires, or until `deadline`. If both have happened, the token that came first decides.
     pub(crate) fn park_until(mut self, deadline: Option<Instant>) -> Ended {
-        match &self.owner {
-            Owner::Greenlet(greenlet) => {
-                let greenlet = greenlet.clone();
-                self.park_greenlet(&greenlet, deadline);
-            }
-            Owner::Thread(thread) => {
+        match &self.waiter {
+            Waiter::Greenlet(greenlet) => self.park_greenlet(greenlet, deadline),
+            Waiter::Thread(thread) => {
                 thread.sleep(deadline);
                 if deadline.is_some() {
                     // Stale unless the time is up, so this cannot end a wait twice.
@@ -82,21 +111,18 @@ impl Wait {
         }
         self.over = true;
         home::set_errno(self.errno);
-        match self.owner.word().end() {
+        match self.waiter.word().end() {
             Some(TIMED_OUT) => Ended::TimedOut,
             Some(tag) => Ended::Fired(tag),
             None => unreachable!("nothing ended a wait that was parked"),
         }
     }
 
-    fn park_greenlet(&self, greenlet: &GreenletRef, deadline: Option<Instant>) {
-        let schedule = greenlet.own_schedule();
-        let timer = deadline.map(|at| schedule.arm(at, self.token(TIMED_OUT)));
-        // A token that has fired already makes the trip to the worker and back: `publish` refuses there. It is rare,
-        // and asking first would only save that trip.
+    fn park_greenlet(&self, greenlet: &Myself, deadline: Option<Instant>) {
+        let timer = deadline.map(|at| greenlet.schedule().arm(at, self.token(TIMED_OUT)));
         suspend(Request::Park);
         if let Some(key) = timer {
-            schedule.disarm(key);
+            greenlet.schedule().disarm(key);
         }
     }
 }
@@ -105,23 +131,16 @@ impl Drop for Wait {
     fn drop(&mut self) {
         if !self.over {
             // Whatever fired meanwhile has fired for nothing: the caller no longer waits.
-            let _ = self.owner.word().end();
+            let _ = self.waiter.word().end();
         }
-    }
-}
-
-fn current_owner() -> Owner {
-    match current_ref() {
-        Some(greenlet) => Owner::Greenlet(greenlet),
-        None => Owner::Thread(ThreadOwner::current()),
     }
 }
 
 /// `std::thread::park`, for whoever calls.
 pub(crate) fn park() {
-    match current_ref() {
+    match Myself::current() {
         Some(greenlet) => {
-            if let Some(wait) = Wait::begin_as(Owner::Greenlet(greenlet), true) {
+            if let Some(wait) = Wait::begin_as(Waiter::Greenlet(greenlet), true) {
                 let Ended::Fired(UNPARKED) = wait.park() else {
                     unreachable!("only unpark ends an open wait")
                 };
@@ -133,9 +152,9 @@ pub(crate) fn park() {
 
 /// `std::thread::park_timeout`, for whoever calls.
 pub(crate) fn park_until(deadline: Instant) {
-    match current_ref() {
+    match Myself::current() {
         Some(greenlet) => {
-            if let Some(wait) = Wait::begin_as(Owner::Greenlet(greenlet), true) {
+            if let Some(wait) = Wait::begin_as(Waiter::Greenlet(greenlet), true) {
                 let _ = wait.park_until(Some(deadline));
             }
         }

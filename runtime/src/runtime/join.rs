@@ -26,13 +26,11 @@ use crate::park::{Ended, Wait};
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     raw: RawHandle<T>,
-    greenlet: Greenlet,
 }
 
 impl<T> JoinHandle<T> {
     pub(super) fn new(raw: RawHandle<T>) -> Self {
-        let greenlet = Greenlet::new(raw.greenlet().clone());
-        Self { raw, greenlet }
+        Self { raw }
     }
 
     /// Waits for the greenlet to end, and returns its value. What it did is seen after.
@@ -88,7 +86,7 @@ impl<T> JoinHandle<T> {
     /// The greenlet.
     #[must_use]
     pub fn greenlet(&self) -> &Greenlet {
-        &self.greenlet
+        self.raw.greenlet()
     }
 
     /// Waits for the end. False if `deadline` came first.
@@ -110,8 +108,7 @@ impl<T> JoinHandle<T> {
     }
 
     fn take(self) -> Result<T, JoinError> {
-        let greenlet = self.greenlet;
-        self.raw.take().map_err(|failure| JoinError {
+        self.raw.take().map_err(|(failure, greenlet)| JoinError {
             greenlet,
             kind: failure.into(),
         })

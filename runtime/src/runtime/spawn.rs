@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::default::current_shared;
 use super::handle::Handle;
 use super::join::JoinHandle;
-use crate::greenlet::own_home as own_home_of_greenlet;
+use crate::greenlet::Myself;
 use crate::home::Home;
 use crate::scheduler::Shared;
 use crate::stack::Class;
@@ -239,7 +239,7 @@ impl Builder {
 
 /// The caller's runtime and home, if it is a greenlet.
 fn own_home() -> Option<(Arc<Shared>, Arc<Home>)> {
-    Some((Shared::current()?, own_home_of_greenlet()?))
+    Some((Shared::current()?, Myself::current()?.home()?))
 }
 
 fn closed() -> io::Error {

@@ -12,7 +12,7 @@ use crate::base::lock::lock;
 use crate::greenlet::GreenletRef;
 
 /// Where a greenlet stands: shard and place.
-pub(crate) type Place = (usize, usize);
+pub(crate) type Place = (u32, u32);
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -47,11 +47,12 @@ impl Census {
                 inner.places.len() - 1
             }
         };
-        (shard, place)
+        (shard as u32, place as u32)
     }
 
     /// Takes a greenlet out.
     pub(crate) fn leave(&self, (shard, place): Place) {
+        let (shard, place) = (shard as usize, place as usize);
         let mut inner = lock(&self.0[shard]);
         let greenlet = inner.places[place].take();
         inner.free.push(place);

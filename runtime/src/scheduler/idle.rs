@@ -8,6 +8,10 @@
 //! - *A producer* makes work visible in some queue, then calls `wake_one`. If a worker is searching, nobody is woken:
 //!   that worker will find it. Otherwise a sleeper is taken from the list, counted as searching from that moment, and
 //!   must be unparked by the caller.
+//! - *A worker that put work into its own queue* need not have it found at once, for it will find it itself. It looks at
+//!   the word without the fence (`may_need_wake`) and calls `wake_one` only if somebody might have to be woken. What it
+//!   can lose that way is help: another worker that falls asleep in the same nanoseconds. Its next push makes up for
+//!   that, or the monitor.
 //! - *A searcher* that finds work calls `end_search`; if it was the last one, it wakes another: work that comes in groups
 //!   wakes workers one by one, each waking the next, and a producer that relied on this searcher is not let down.
 //! - *A worker that found nothing* calls `fall_asleep`, which counts it out of the searching and into the sleeping in one
@@ -131,6 +135,17 @@ impl Idle {
             }
             None => Up::Called,
         }
+    }
+
+    /// Whether `wake_one` might find somebody to wake; a look without any order.
+    pub(crate) fn may_need_wake(&self) -> bool {
+        let word = self.word.load(Relaxed);
+        searching(word) == 0 && sleeping(word) != 0
+    }
+
+    /// How many workers sleep.
+    pub(crate) fn asleep(&self) -> usize {
+        sleeping(self.word.load(SeqCst))
     }
 
     /// To be called after work was made visible. The worker to unpark, if one has to be woken.

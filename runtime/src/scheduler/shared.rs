@@ -1,9 +1,10 @@
 //! What the workers of one runtime share, and the ways into it from outside.
 
+use std::ops::Range;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 use std::{io, ptr};
@@ -15,10 +16,13 @@ use super::census::Census;
 use super::curtain::Curtain;
 use super::idle::Idle;
 use super::metrics::Metrics;
+use super::monitor::Monitor;
 use super::parker::Parker;
 use super::worker::Worker;
 use crate::base::lock::lock;
-use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
+use crate::greenlet::{
+    Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create, is_greenlet,
+};
 use crate::home::{self, Home};
 use crate::reactor::Reactor;
 use crate::stack::{Class, Guard, Pool};
@@ -53,6 +57,8 @@ pub(super) struct Remote {
     pub(super) inbox: Injector<Runnable>,
     pub(super) parker: Parker,
     pub(super) counts: Counts,
+    /// Counts the worker's turns; written by it alone.
+    pub(super) ticks: AtomicU32,
 }
 
 /// What one worker (or all threads that are none) has counted. Written by that worker alone, so the stores are plain.
@@ -87,6 +93,7 @@ pub(crate) struct Shared {
     pub(super) closed: AtomicBool,
     /// Workers return from their loops.
     pub(super) stopping: AtomicBool,
+    pub(super) monitor: Monitor,
     /// Where the workers meet the reaper at the end.
     pub(super) curtain: Curtain,
     /// Told when, after `closed`, the last greenlet has ended.
@@ -117,6 +124,7 @@ impl Shared {
                 inbox: Injector::new(),
                 parker: Parker::new(),
                 counts: Counts::default(),
+                ticks: AtomicU32::new(0),
             })
         };
         let shared = Self {
@@ -129,6 +137,7 @@ impl Shared {
             timers: Timers::new(workers),
             reactor: Reactor::new()?,
             seat_until: AtomicU64::new(0),
+            monitor: Monitor::new(),
             curtain: Curtain::new(),
             born: Instant::now(),
             outside: CachePadded::new(AtomicUsize::new(0)),
@@ -181,7 +190,10 @@ impl Shared {
             if let Some(home) = &home {
                 self.homes.retain(home);
             }
-            let id = NEXT_ID.fetch_add(1, Relaxed);
+            let id = match worker {
+                Some(worker) => worker.next_id(),
+                None => Self::reserve_ids(1).start,
+            };
             let origin = Origin {
                 id,
                 name,
@@ -211,15 +223,27 @@ impl Shared {
         result
     }
 
-    /// Whether greenlets are accepted.
+    /// Reserves `count` numbers for greenlets.
+    pub(super) fn reserve_ids(count: u64) -> Range<u64> {
+        let first = NEXT_ID.fetch_add(count, Relaxed);
+        first..first + count
+    }
+
+    /// Whether no more greenlets are accepted.
+    ///
+    /// A worker asks after it has counted an end, to tell the reaper; the reaper closes and then reads the counts. The worker
+    /// may miss that at first, for there is no fence between its two steps; but before it sleeps there is one
+    /// (`Idle::fall_asleep`), and it asks again. One of the two fences comes first: either the reaper sees the count, or
+    /// the worker that it is closed.
     pub(crate) fn is_closed(&self) -> bool {
-        // SeqCst, against `wait_until_drained`: an end is counted before this, and `closed` is set before the count is read.
         self.closed.load(SeqCst)
     }
 
     /// Accepts no more greenlets.
     pub(super) fn close(&self) {
         self.closed.store(true, SeqCst);
+        // See `is_closed`.
+        fence(SeqCst);
     }
 
     /// Accepts no more greenlets. Spawns from outside that were under way have pushed theirs when this returns.
@@ -280,6 +304,14 @@ impl Shared {
         }
     }
 
+    /// The same for a caller whose work is in its own worker's queue, where it will find it in any case: without the fence,
+    /// so a worker that is just falling asleep may be missed. The next push, or the monitor, makes up for it.
+    pub(super) fn wake_one_unless_busy(&self) {
+        if self.idle.may_need_wake() {
+            self.wake_one();
+        }
+    }
+
     /// Wakes every worker, to see that something has changed for all.
     pub(super) fn wake_all(&self) {
         for remote in &self.remotes {
@@ -289,13 +321,23 @@ impl Shared {
 
     /// Whether a worker would find something to do, apart from what only others may run.
     pub(super) fn has_work(&self, worker: usize) -> bool {
-        !self.injector.is_empty()
+        self.has_common_work()
             || !self.remotes[worker].inbox.is_empty()
+            || self.stopping.load(Acquire)
+    }
+
+    /// Whether there is something from outside for worker `worker`.
+    pub(super) fn has_injected(&self, worker: usize) -> bool {
+        !self.injector.is_empty() || !self.remotes[worker].inbox.is_empty()
+    }
+
+    /// Whether there is something that any worker may run.
+    pub(super) fn has_common_work(&self) -> bool {
+        !self.injector.is_empty()
             || self
                 .remotes
                 .iter()
                 .any(|remote| !remote.stealer.is_empty() || !remote.next.load(Acquire).is_null())
-            || self.stopping.load(Acquire)
     }
 
     /// A greenlet from one of the queues that are not a worker's own, when no worker runs any more.
@@ -316,14 +358,14 @@ impl Shared {
         let finished: usize = self
             .remotes
             .iter()
-            .map(|r| r.counts.finished.load(SeqCst))
+            .map(|r| r.counts.finished.load(Acquire))
             .sum();
         let spawned: usize = self
             .remotes
             .iter()
-            .map(|r| r.counts.spawned.load(SeqCst))
+            .map(|r| r.counts.spawned.load(Acquire))
             .sum();
-        (spawned + self.outside.load(SeqCst)).saturating_sub(finished)
+        (spawned + self.outside.load(Acquire)).saturating_sub(finished)
     }
 
     /// Called after an end when `closed` is set.
@@ -368,8 +410,14 @@ impl Shared {
 impl Remote {
     /// Puts a greenlet into the run-next slot; the one that was there comes out.
     pub(super) fn put_next(&self, runnable: Runnable) -> Option<Runnable> {
+        let next = runnable.into_raw().as_ptr().cast();
+        if self.next.load(Relaxed).is_null() {
+            // Others only take: it stays empty until we fill it. Release: pairs with the acquire in `take_next`.
+            self.next.store(next, Release);
+            return None;
+        }
         // Release: the greenlet's state as its waker left it. Acquire: for the one that comes out.
-        Self::runnable(self.next.swap(runnable.into_raw().as_ptr().cast(), AcqRel))
+        Self::runnable(self.next.swap(next, AcqRel))
     }
 
     /// Takes the greenlet in the run-next slot.
@@ -391,7 +439,7 @@ impl Schedule for Shared {
     fn ready(&self, runnable: Runnable) {
         let errno = home::errno();
         if let Some(worker) = self.current_worker() {
-            worker.woken(runnable);
+            worker.woken(runnable, is_greenlet());
             home::set_errno(errno);
             return;
         }

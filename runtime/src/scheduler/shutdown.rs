@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
+use super::monitor::Monitor;
 use super::shared::{HomeKind, Settings, Shared};
 use super::worker::Worker;
 use crate::base::lock::lock;
@@ -33,12 +34,14 @@ use crate::park::{Ended, Wait, WaitQueue};
 pub(crate) struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    monitor: Option<JoinHandle<()>>,
     reaper: mpsc::Sender<Order>,
 }
 
 /// The order to end a runtime.
 struct Order {
     threads: Vec<JoinHandle<()>>,
+    monitor: Option<JoinHandle<()>>,
     deadline: Instant,
     state: Arc<EndState>,
 }
@@ -68,6 +71,7 @@ impl Crew {
         let mut crew = Self {
             shared,
             threads: Vec::new(),
+            monitor: None,
             reaper,
         };
         if let Err(error) = crew.start_threads(queues) {
@@ -96,6 +100,11 @@ impl Crew {
                 .spawn(move || Worker::run_thread(shared, index, queue))?;
             self.threads.push(thread);
         }
+        let shared = self.shared.clone();
+        let monitor = Builder::new()
+            .name(format!("{}-monitor", settings.name))
+            .spawn(move || Monitor::run_thread(&shared))?;
+        self.monitor = Some(monitor);
         Ok(())
     }
 
@@ -115,6 +124,7 @@ impl Crew {
         let threads = std::mem::take(&mut self.threads);
         let order = Order {
             threads,
+            monitor: self.monitor.take(),
             deadline,
             state: state.clone(),
         };
@@ -148,6 +158,7 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
     // Without an order the runtime was never handed out, or lives for ever.
     let Ok(Order {
         threads,
+        monitor,
         deadline,
         state,
     }) = orders.recv()
@@ -155,6 +166,11 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
         return;
     };
     let left = reap(&shared, threads, deadline);
+    shared.monitor.stop();
+    if let Some(monitor) = monitor {
+        // It never panics: it holds no lock while it looks, and has nothing else to fail at.
+        let _ = monitor.join();
+    }
     // The memory goes before anybody is told, so that all is gone then.
     drop(shared);
     *lock(&state.left) = Some(left);

@@ -1,17 +1,22 @@
 //! One worker: find a greenlet, run it, do what it asked for; sleep when there is none.
 //!
 //! A `Worker` lives on its thread's stack for as long as the thread runs. Greenlets that it runs reach it through their
-//! home's slot (to spawn, to wake others), so everything in it is changed through shared references by one thread.
+//! home's slot (to spawn, to wake others, to ask who is next), so everything in it is changed through shared references
+//! by one thread.
 //!
 //! Where it looks, in this order: its run-next slot (at most a few times in a row); greenlets bound to it and its own
 //! queue, in turn; the injector; half of another's queue; the reactor and the timers; then it sleeps. Every 61st time it
 //! looks at the reactor, the timers and the injector first, so that a busy queue starves none of them.
+//!
+//! A greenlet that leaves looks at the first two itself (`Conductor`) and goes to the next one directly. What takes long or
+//! needs room is left to the worker's own execution: the other places, starting a home, mapping a stack.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicUsize, fence};
 use std::time::Instant;
 
@@ -21,10 +26,10 @@ use super::idle::Up;
 use super::shared::{HomeKind, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
-use crate::greenlet::switch::{Carrier, Request, resume};
-use crate::greenlet::{NeverRan, Publish, Runnable, Token, Unrun};
+use crate::greenlet::switch::{self, Carrier, Conductor, Ended, Next, Request};
+use crate::greenlet::{Header, NeverRan, Publish, Runnable, Token, Unrun};
 use crate::home::{self, CarrierThread, Enter, Home};
-use crate::stack;
+use crate::stack::{self, Stack};
 
 /// How often a worker looks outside before its own queue. Go's number; any prime of that size would do, so that it does
 /// not fall in step with the length of a queue.
@@ -32,6 +37,8 @@ const OUTSIDE_EVERY: u32 = 61;
 /// How often in a row the run-next slot is preferred to the queue, so that two greenlets that wake each other do not
 /// starve the rest. Tokio's number.
 const NEXT_IN_A_ROW: u32 = 3;
+/// How many numbers a worker reserves at once. Arbitrary.
+const ID_BLOCK: u64 = 256;
 /// How often a searching worker goes round all the others before it sleeps. Arbitrary.
 const ROUNDS: usize = 4;
 
@@ -52,11 +59,20 @@ pub(super) struct Worker {
     own_home: Option<Arc<Home>>,
     stacks: RefCell<stack::Cache>,
     rng: Rng,
-    tick: Cell<u32>,
     next_in_a_row: Cell<u32>,
     searching: Cell<bool>,
-    /// It has been in the reactor's seat since it last ran a greenlet.
-    left_seat: Cell<bool>,
+    /// It is time to look at the drivers and the injector before all else.
+    look_outside: Cell<bool>,
+    /// The one that leaves goes to the base, which takes the next one itself.
+    to_base: Cell<bool>,
+    /// The next one has the home of the one that leaves, which therefore is not left.
+    home_kept: Cell<bool>,
+    /// What the greenlet had that has just ended, until its stack is left.
+    spent: RefCell<Option<(Stack, Arc<Home>)>>,
+    /// A greenlet that has its turn, and needs something that only the base can get it.
+    stash: RefCell<Option<Runnable>>,
+    /// Numbers for new greenlets.
+    ids: RefCell<Range<u64>>,
     /// With fixed homes, the greenlets that have been suspended here and have not ended.
     residents: Cell<usize>,
     due: RefCell<Vec<Token>>,
@@ -77,7 +93,7 @@ impl Worker {
             HomeKind::Moving { .. } => None,
         };
         let worker = Self {
-            carrier: Carrier::new(),
+            carrier: Carrier::new::<Self>(),
             index,
             queue,
             bound: RefCell::default(),
@@ -85,10 +101,14 @@ impl Worker {
             own_home,
             stacks: RefCell::new(stack::Cache::new(shared.stacks.clone())),
             rng: Rng::new(index as u64),
-            tick: Cell::new(0),
             next_in_a_row: Cell::new(0),
             searching: Cell::new(false),
-            left_seat: Cell::new(false),
+            look_outside: Cell::new(false),
+            to_base: Cell::new(false),
+            home_kept: Cell::new(false),
+            spent: RefCell::default(),
+            stash: RefCell::default(),
+            ids: RefCell::new(0..0),
             residents: Cell::new(0),
             due: RefCell::default(),
             _thread: thread,
@@ -136,8 +156,17 @@ impl Worker {
 
     /// Counts one more in a counter that this worker alone writes.
     fn count(counter: &AtomicUsize) {
-        // SeqCst: read by `Shared::live`, whose sums must not be out of order.
-        counter.store(counter.load(Relaxed) + 1, SeqCst);
+        // Release: pairs with the acquire in `Shared::live`. Who sees an end counted sees the spawn counted.
+        counter.store(counter.load(Relaxed) + 1, Release);
+    }
+
+    /// The number of a new greenlet.
+    pub(super) fn next_id(&self) -> u64 {
+        let mut ids = self.ids.borrow_mut();
+        ids.next().unwrap_or_else(|| {
+            *ids = Shared::reserve_ids(ID_BLOCK);
+            ids.next().expect("a block is not empty")
+        })
     }
 
     /// A greenlet was spawned here.
@@ -146,21 +175,24 @@ impl Worker {
         self.push(runnable);
     }
 
-    /// A greenlet was woken here: it runs next.
-    pub(super) fn woken(&self, runnable: Runnable) {
-        if runnable.bound_to().is_some() {
-            self.push(runnable);
-        } else {
+    /// A greenlet was woken here. By another greenlet, it runs next; by the worker itself (a driver, an end), in its turn.
+    pub(super) fn woken(&self, runnable: Runnable, by_greenlet: bool) {
+        if by_greenlet && runnable.bound_to().is_none() {
             self.push_next(runnable);
+        } else {
+            self.push(runnable);
         }
     }
 
     /// Makes `runnable` the next one to run; the one that was to be goes to the queue.
+    ///
+    /// Nobody is woken for the first: the greenlet that runs will most likely leave soon, and a thief would take what is
+    /// warm here. If it does not leave, the monitor sees to it.
     fn push_next(&self, runnable: Runnable) {
         if let Some(before) = self.remote().put_next(runnable) {
             self.queue.push(before);
+            self.shared.wake_one_unless_busy();
         }
-        self.shared.wake_one();
     }
 
     /// Puts `runnable` at the end of the queue, or with the worker it is bound to.
@@ -170,7 +202,7 @@ impl Worker {
             Some(_) => self.shared.push_from_outside(runnable),
             None => {
                 self.queue.push(runnable);
-                self.shared.wake_one();
+                self.shared.wake_one_unless_busy();
             }
         }
     }
@@ -178,17 +210,15 @@ impl Worker {
     /// The next greenlet to run; sleeps until there is one. `None` if the runtime stops.
     fn find(&self) -> Option<Runnable> {
         loop {
+            if let Some(runnable) = self.stash.take() {
+                return Some(runnable);
+            }
             if self.shared.stopping.load(Acquire) {
                 return None;
             }
             let found = self.find_here().or_else(|| self.search());
             if let Some(runnable) = found {
                 self.end_search();
-                // Others may have gone to sleep elsewhere while the reactor's seat was ours; once we run a greenlet, nobody
-                // would be in it.
-                if self.left_seat.replace(false) {
-                    self.shared.wake_one();
-                }
                 return Some(runnable);
             }
             self.sleep();
@@ -203,14 +233,27 @@ impl Worker {
     }
 
     fn find_here(&self) -> Option<Runnable> {
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        if tick.is_multiple_of(OUTSIDE_EVERY) {
+        let due = self.tick();
+        if self.look_outside.replace(false) || due {
             self.turn_drivers();
             if let Some(runnable) = self.take_injected() {
                 return Some(runnable);
             }
         }
+        self.take_local().or_else(|| self.take_injected())
+    }
+
+    /// Counts one turn. Whether it is time to look outside.
+    fn tick(&self) -> bool {
+        let ticks = &self.remote().ticks;
+        let tick = ticks.load(Relaxed).wrapping_add(1);
+        // Only the monitor reads it elsewhere, to see that it changes.
+        ticks.store(tick, Relaxed);
+        tick.is_multiple_of(OUTSIDE_EVERY)
+    }
+
+    /// The next of those that are here.
+    fn take_local(&self) -> Option<Runnable> {
         if self.next_in_a_row.get() < NEXT_IN_A_ROW
             && let Some(runnable) = self.remote().take_next()
         {
@@ -218,13 +261,14 @@ impl Worker {
             return Some(runnable);
         }
         self.next_in_a_row.set(0);
-        let own = if tick.is_multiple_of(2) {
+        let own = if self.own_home.is_none() {
+            self.queue.pop()
+        } else if self.remote().ticks.load(Relaxed).is_multiple_of(2) {
             self.take_bound().or_else(|| self.queue.pop())
         } else {
             self.queue.pop().or_else(|| self.take_bound())
         };
         own.or_else(|| self.remote().take_next())
-            .or_else(|| self.take_injected())
     }
 
     fn take_bound(&self) -> Option<Runnable> {
@@ -314,7 +358,6 @@ impl Worker {
         let mut fired = self.shared.timers.turn(&mut self.due.borrow_mut());
         if let Some(mut seat) = self.shared.reactor.try_seat() {
             fired += seat.poll();
-            self.left_seat.set(true);
         }
         fired
     }
@@ -325,6 +368,10 @@ impl Worker {
         shared
             .idle
             .fall_asleep(self.index, self.searching.replace(false));
+        if shared.is_closed() {
+            // See `Shared::is_closed`: an end that was counted here may not have been told.
+            shared.tell_if_drained();
+        }
         // Announced first, looked afterwards: see `idle`.
         if !shared.has_work(self.index) {
             match shared.reactor.try_seat() {
@@ -338,6 +385,7 @@ impl Worker {
         if shared.idle.get_up(self.index) == Up::Called {
             self.searching.set(true);
         }
+        shared.monitor.rouse();
     }
 
     /// Sleeps in the reactor, until the next timer at most.
@@ -360,93 +408,114 @@ impl Worker {
             (announced, now) => announced.or(now),
         };
         self.remote().parker.park_seated(seat, until);
-        self.left_seat.set(true);
         shared.seat_until.store(0, SeqCst);
         shared.timers.turn(&mut self.due.borrow_mut());
     }
 
-    /// Runs a greenlet until it suspends or ends, and does what it asks for.
+    /// Runs a greenlet, and those that follow it, until one comes back here.
     fn run(&self, runnable: Runnable) {
-        let Some(mut runnable) = self.enter_home(runnable) else {
-            return;
-        };
+        match self.prepare(runnable, ptr::null(), Effort::Whatever) {
+            // SAFETY: we are the carrier's worker on its own stack; the home is occupied and the stack there.
+            Prepared::Ready(runnable) => unsafe {
+                switch::run(ptr::from_ref(self).cast(), runnable);
+            },
+            Prepared::Waits => {}
+            Prepared::Refused(runnable, why) => self.refuse(runnable, why),
+            Prepared::TooMuch(_) => unreachable!("the base does whatever is needed"),
+        }
+    }
+
+    /// Occupies the greenlet's home, unless it is `mine`, and sees that it has a stack; both it gets now if it never ran.
+    fn prepare(&self, mut runnable: Runnable, mine: *const Home, effort: Effort) -> Prepared {
+        let link = runnable.link();
         let class = runnable.header().class;
         let life = runnable.life();
-        if life.stack.is_none() {
+        let fresh = life.stack.is_none();
+        if fresh && effort == Effort::Little && !self.stacks.borrow().has(class) {
+            return Prepared::TooMuch(runnable);
+        }
+        let home = match &life.home {
+            Some(home) => home,
+            None => match self.fresh_home(effort) {
+                Some(home) => life.home.insert(home),
+                None => return Prepared::TooMuch(runnable),
+            },
+        };
+        if home.worker().is_some() || std::mem::take(&mut life.holds_home) {
+            debug_assert!(home.worker().is_none_or(|worker| worker == self.index));
+        } else if ptr::eq(Arc::as_ptr(home), mine) {
+            self.home_kept.set(true);
+        } else {
+            // SAFETY: we hold the right to the greenlet, which is in no list. The home outlives the call: the pool keeps it.
+            match unsafe { home.occupy(link) } {
+                Enter::Entered => {}
+                Enter::Waits => {
+                    std::mem::forget(runnable);
+                    return Prepared::Waits;
+                }
+            }
+        }
+        if fresh {
             let taken = self.stacks.borrow_mut().take(class);
             match taken {
                 Ok(stack) => life.stack = Some(stack),
-                Err(error) => return self.refuse(runnable, NeverRan::NoStack(error)),
+                Err(error) => return Prepared::Refused(runnable, NeverRan::NoStack(error)),
             }
-        } else if life.worker != self.index {
+        } else if life.worker != self.index as u32 {
             let migrations = &self.remote().counts.migrations;
             migrations.store(migrations.load(Relaxed) + 1, Relaxed);
         }
-        life.worker = self.index;
-        // SAFETY: we are the carrier's worker on its own stack; the home is occupied and the stack there.
-        match unsafe { resume(ptr::from_ref(self).cast(), &mut runnable) } {
-            Request::Done => self.end(runnable),
-            Request::Yield => {
-                self.note_suspended(&mut runnable);
-                self.leave_home(runnable.life().home.as_deref());
-                self.push(runnable);
-                // It yields because what it waits for is always ready: then others' may be, too.
-                if self.carrier.is_budget_spent() {
-                    self.turn_drivers();
-                }
+        life.worker = self.index as u32;
+        Prepared::Ready(runnable)
+    }
+
+    /// The next one that is here, ready to run, on behalf of a greenlet that leaves the home `mine`.
+    fn next_here(&self, mine: *const Home) -> Option<Runnable> {
+        while let Some(runnable) = self.take_local() {
+            match self.prepare_here(runnable, mine) {
+                Here::Ready(runnable) => return Some(runnable),
+                Here::Waits => {}
+                Here::Stashed => return None,
             }
-            Request::Park => {
-                self.note_suspended(&mut runnable);
-                // Left before the greenlet is published, so that whoever runs it next finds the home free.
-                self.leave_home(runnable.life().home.as_deref());
-                match runnable.header().wait.publish() {
-                    // The right to run it is in the word now.
-                    Publish::Parked => _ = runnable.into_raw(),
-                    Publish::Fired => self.push(runnable),
-                }
+        }
+        None
+    }
+
+    /// Makes it ready to run if that takes little; otherwise leaves it to the base.
+    fn prepare_here(&self, runnable: Runnable, mine: *const Home) -> Here {
+        match self.prepare(runnable, mine, Effort::Little) {
+            Prepared::Ready(runnable) => Here::Ready(runnable),
+            Prepared::Waits => Here::Waits,
+            Prepared::TooMuch(runnable) => {
+                self.stash.replace(Some(runnable));
+                Here::Stashed
+            }
+            Prepared::Refused(..) => {
+                unreachable!("little effort was asked for, and a stack was there")
             }
         }
     }
 
-    /// Occupies the greenlet's home, which it gets now if it has none. `None` if it waits for its home: then it has been
-    /// given away to whoever leaves that.
-    fn enter_home(&self, mut runnable: Runnable) -> Option<Runnable> {
-        let link = runnable.link();
-        let life = runnable.life();
-        let home = life.home.get_or_insert_with(|| self.fresh_home());
-        if home.worker().is_some() || std::mem::take(&mut life.holds_home) {
-            debug_assert!(home.worker().is_none_or(|worker| worker == self.index));
-            return Some(runnable);
-        }
-        // SAFETY: we hold the right to the greenlet, which is in no list. The home outlives the call: the pool keeps it.
-        match unsafe { home.occupy(link) } {
-            Enter::Entered => Some(runnable),
-            Enter::Waits => {
-                std::mem::forget(runnable);
-                None
-            }
-        }
-    }
-
-    /// The home for a greenlet that runs for the first time.
-    fn fresh_home(&self) -> Arc<Home> {
+    /// The home for a greenlet that runs for the first time. `None` if it takes more than a little to get one.
+    fn fresh_home(&self, effort: Effort) -> Option<Arc<Home>> {
         if let Some(own) = &self.own_home {
-            return own.clone();
+            return Some(own.clone());
         }
         let hot = self.hot.borrow_mut().take();
-        hot.unwrap_or_else(|| {
-            self.shared
-                .homes
-                .acquire()
-                .expect("a runtime is built with a home")
+        hot.or_else(|| match effort {
+            Effort::Little => self.shared.homes.try_acquire(),
+            Effort::Whatever => {
+                let home = self.shared.homes.acquire();
+                Some(home.expect("a runtime is built with a home"))
+            }
         })
     }
 
     /// Leaves a home that this worker occupies. A greenlet that waited for it runs next.
-    fn leave_home(&self, home: Option<&Home>) {
-        let Some(home) = home.filter(|home| home.worker().is_none()) else {
+    fn leave_home(&self, home: &Home) {
+        if home.worker().is_some() || self.home_kept.replace(false) {
             return;
-        };
+        }
         // SAFETY: we occupy it: the greenlet that ran here had it.
         if let Some(link) = unsafe { home.leave() } {
             // SAFETY: the home's list gave the right to it to us.
@@ -465,32 +534,35 @@ impl Worker {
         }
     }
 
-    /// Gives back all that a greenlet which has a result had, and tells its joiner.
-    fn end(&self, mut runnable: Runnable) {
+    /// Counts an end; what the greenlet had is taken from it, and its joiner is told.
+    fn finish(&self, mut runnable: Runnable) -> (Option<Stack>, Option<Arc<Home>>) {
         let life = runnable.life();
         if let Some(place) = life.census.take() {
             self.shared.census.leave(place);
             // Wraps where greenlets end elsewhere than they were first suspended, with moving homes; nobody looks there.
             self.residents.set(self.residents.get().wrapping_sub(1));
         }
-        if let Some(stack) = life.stack.take() {
-            self.stacks.borrow_mut().give(stack);
-        }
-        let home = life.home.take();
-        self.leave_home(home.as_deref());
-        if let Some(home) = home {
-            let mut hot = self.hot.borrow_mut();
-            // A home that a local child lives in still is not for strangers.
-            if self.own_home.is_none() && hot.is_none() && home.is_unshared() {
-                *hot = Some(home);
-            } else {
-                self.shared.homes.release(&home);
-            }
+        let had = (life.stack.take(), life.home.take());
+        if had.0.is_some() {
+            self.stacks.borrow().count_passed(false);
         }
         Self::count(&self.remote().counts.finished);
         runnable.finish();
         if self.shared.is_closed() {
             self.shared.tell_if_drained();
+        }
+        had
+    }
+
+    /// Leaves the home of one that has ended, and keeps it hot for the next or gives it back.
+    fn leave_for_good(&self, home: Arc<Home>) {
+        self.leave_home(&home);
+        let mut hot = self.hot.borrow_mut();
+        // A home that a local child lives in still is not for strangers.
+        if self.own_home.is_none() && hot.is_none() && home.is_unshared() {
+            *hot = Some(home);
+        } else {
+            self.shared.homes.release(&home);
         }
     }
 
@@ -513,7 +585,9 @@ impl Worker {
             home.announce(ptr::null(), carrier);
             home.run_as(|| unrun.drop_here());
         }
-        self.end(runnable);
+        if let (_, Some(home)) = self.finish(runnable) {
+            self.leave_for_good(home);
+        }
     }
 
     /// The runtime stops: what is bound to this thread and never ran ends here, the rest is left to `shutdown`. Returns the
@@ -542,5 +616,123 @@ impl Worker {
         }
         self.stacks.borrow_mut().flush();
         (unrun, self.own_home.is_some() && self.residents.get() != 0)
+    }
+}
+
+/// How much may be done to make a greenlet run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Effort {
+    /// What needs no system call and not much of a stack: we are on a greenlet's.
+    Little,
+    Whatever,
+}
+
+/// What `prepare` has made of a greenlet.
+#[derive(Debug)]
+enum Prepared {
+    /// It has its home and its stack.
+    Ready(Runnable),
+    /// It waits for its home: it has been given away to whoever leaves that.
+    Waits,
+    /// It takes more effort; nothing has been done.
+    TooMuch(Runnable),
+    /// There is no stack for it. Its home is occupied.
+    Refused(Runnable, NeverRan),
+}
+
+/// What `prepare_here` has made of a greenlet.
+#[derive(Debug)]
+enum Here {
+    Ready(Runnable),
+    Waits,
+    /// The base will run it.
+    Stashed,
+}
+
+// SAFETY: `carrier` is the first field of a `repr(C)` struct, and made for this type.
+unsafe impl Conductor for Worker {
+    fn next(&self, leaving: &Header, request: Request) -> Next {
+        if request == Request::Park && leaving.wait.is_fired() {
+            return Next::Stay;
+        }
+        if self.tick() || self.carrier.is_budget_spent() {
+            self.look_outside.set(true);
+        } else {
+            // SAFETY: the running greenlet lets us read its life for a moment.
+            let life = unsafe { leaving.life() };
+            let mine = life.home.as_ref().map_or(ptr::null(), Arc::as_ptr);
+            if let Some(runnable) = self.next_here(mine) {
+                return Next::Greenlet(runnable);
+            }
+            if request == Request::Yield
+                && self.stash.borrow().is_none()
+                && !self.shared.has_injected(self.index)
+            {
+                return Next::Stay;
+            }
+        }
+        self.to_base.set(true);
+        Next::Base
+    }
+
+    fn settle(&self, mut runnable: Runnable, request: Request) {
+        self.note_suspended(&mut runnable);
+        if let Some(home) = runnable.life().home.as_deref() {
+            // Left before the greenlet is published, so that whoever runs it next finds the home free.
+            self.leave_home(home);
+        }
+        let lonely = self.to_base.replace(false) && self.queue.is_empty();
+        match request {
+            // The base will take it itself.
+            Request::Yield if lonely && runnable.bound_to().is_none() => self.queue.push(runnable),
+            Request::Yield => self.push(runnable),
+            Request::Park => match runnable.header().wait.publish() {
+                // The right to run it is in the word now.
+                Publish::Parked => _ = runnable.into_raw(),
+                Publish::Fired => self.push(runnable),
+            },
+        }
+    }
+
+    fn ended(&self, runnable: Runnable) -> Ended {
+        let (Some(stack), Some(home)) = self.finish(runnable) else {
+            unreachable!("a greenlet that ran has a stack and a home")
+        };
+        if self.tick() {
+            self.look_outside.set(true);
+        } else {
+            let mine = Arc::as_ptr(&home);
+            while let Some(mut next) = self.take_local() {
+                let class = next.header().class;
+                let life = next.life();
+                if life.stack.is_none()
+                    && life.home.is_none()
+                    && class == stack.class()
+                    && home.is_unshared()
+                {
+                    self.stacks.borrow().count_passed(true);
+                    life.stack = Some(stack);
+                    life.home = Some(home);
+                    life.worker = self.index as u32;
+                    return Ended::Here(next);
+                }
+                match self.prepare_here(next, mine) {
+                    Here::Ready(next) => {
+                        self.spent.replace(Some((stack, home)));
+                        return Ended::Greenlet(next);
+                    }
+                    Here::Waits => {}
+                    Here::Stashed => break,
+                }
+            }
+        }
+        self.spent.replace(Some((stack, home)));
+        Ended::Base
+    }
+
+    fn settle_ended(&self) {
+        let (stack, home) = self.spent.take().expect("somebody has ended");
+        self.stacks.borrow_mut().give_passed(stack);
+        self.leave_for_good(home);
     }
 }

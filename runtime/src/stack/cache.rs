@@ -43,6 +43,11 @@ impl Cache {
         }
     }
 
+    /// Whether a stack of `class` is at hand.
+    pub(crate) fn has(&self, class: Class) -> bool {
+        !self.slots[class.index()].is_empty()
+    }
+
     /// Takes a stack, as [`Pool::take`] does.
     ///
     /// # Errors
@@ -63,15 +68,30 @@ impl Cache {
     /// # Panics
     ///
     /// If the stack is another pool's.
+    #[cfg(test)]
     pub(crate) fn give(&mut self, stack: Stack) {
+        self.count_passed(false);
+        self.give_passed(stack);
+    }
+
+    /// Takes back a stack that no longer counts as in use.
+    ///
+    /// # Panics
+    ///
+    /// As `give`.
+    pub(crate) fn give_passed(&mut self, stack: Stack) {
         let (slot, class) = self.pool.slot(stack);
-        self.count(-1);
         let slots = &mut self.slots[class.index()];
         slots.push(slot);
         if slots.len() > room(class) {
             let oldest = slots.len() - room(class) / 2;
             self.pool.shelve(class, slots.drain(..oldest));
         }
+    }
+
+    /// Counts a stack that was taken as no longer in use, or as in use again: it is about to be given back, or passed on.
+    pub(crate) fn count_passed(&self, in_use: bool) {
+        self.count(if in_use { 1 } else { -1 });
     }
 
     /// Gives all stacks in the cache to the pool, where others can take them and their memory can be given back.

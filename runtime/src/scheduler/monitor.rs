@@ -1,0 +1,106 @@
+//! The monitor: a thread that looks now and then whether work lies where nobody will find it soon.
+//!
+//! Workers wake each other when there is more than one of them can do at once, but not for everything: the greenlet in a
+//! run-next slot waits until the running one leaves, and nobody sits in the reactor while the worker that did runs one.
+//! Both are right as long as greenlets leave often. When one does not, for a whole period, and another worker sleeps, the
+//! monitor wakes that.
+//!
+//! It costs nothing while all workers sleep: then it sleeps too, until one gets up. No such rising is missed: the monitor
+//! says that it sleeps and then looks whether all workers do; a worker is counted as risen and then looks whether the
+//! monitor sleeps; there is a SeqCst fence between the two steps on both sides.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::fence;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::base::lock::lock;
+
+/// How often it looks while somebody works. As Go's: what is left lying waits for that long and up to twice as long, which
+/// people do not notice; and a hundred looks a second cost less than a thousandth of a processor.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Monitor {
+    stopping: Mutex<bool>,
+    changed: Condvar,
+    asleep: AtomicBool,
+}
+
+impl Monitor {
+    /// A monitor whose thread has not started.
+    pub(super) fn new() -> Self {
+        Self {
+            stopping: Mutex::new(false),
+            changed: Condvar::new(),
+            asleep: AtomicBool::new(false),
+        }
+    }
+
+    /// A worker has got up.
+    pub(super) fn rouse(&self) {
+        fence(SeqCst);
+        if self.asleep.load(SeqCst) {
+            let _stopping = lock(&self.stopping);
+            self.asleep.store(false, SeqCst);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends the thread's life.
+    pub(super) fn stop(&self) {
+        *lock(&self.stopping) = true;
+        self.changed.notify_one();
+    }
+
+    /// The life of the monitor of `shared`, on the calling thread.
+    pub(super) fn run_thread(shared: &Shared) {
+        let monitor = &shared.monitor;
+        let mut seen: Vec<u32> = shared.remotes.iter().map(|_| 0).collect();
+        loop {
+            let mut stopping = lock(&monitor.stopping);
+            monitor.asleep.store(true, SeqCst);
+            fence(SeqCst);
+            while !*stopping && all_asleep(shared) && monitor.asleep.load(SeqCst) {
+                stopping = monitor
+                    .changed
+                    .wait(stopping)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            monitor.asleep.store(false, SeqCst);
+            if !*stopping {
+                let waited = monitor.changed.wait_timeout(stopping, PERIOD);
+                stopping = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if *stopping {
+                return;
+            }
+            drop(stopping);
+            look(shared, &mut seen);
+        }
+    }
+}
+
+fn all_asleep(shared: &Shared) -> bool {
+    shared.idle.asleep() == shared.remotes.len()
+}
+
+/// Wakes a worker if there is something to do for one, and those that are awake have not had a turn since the last look.
+fn look(shared: &Shared, seen: &mut [u32]) {
+    let mut still = 0;
+    for (remote, seen) in shared.remotes.iter().zip(seen) {
+        let ticks = remote.ticks.load(Relaxed);
+        still += usize::from(*seen == ticks);
+        *seen = ticks;
+    }
+    // Those that sleep have no turns either.
+    let asleep = shared.idle.asleep();
+    let unattended = shared.seat_until.load(SeqCst) == 0;
+    if asleep != 0 && still > asleep && (unattended || shared.has_common_work()) {
+        shared.wake_one();
+    }
+}
