@@ -15,6 +15,7 @@ use std::ptr::NonNull;
 
 use super::handle::Greenlet;
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
+use super::memory;
 use crate::base::say::say;
 use crate::base::unwind::drop_quietly;
 
@@ -96,11 +97,11 @@ where
 {
     // SAFETY: passed on to the caller.
     let header = unsafe { Header::new(Cell::<F, T>::VTABLE, schedule, origin) };
-    let cell = Box::new(Cell {
+    let cell = memory::place(Cell {
         header,
         body: UnsafeCell::new(Body::<F, T>::Closure(f)),
     });
-    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    let header = cell.cast::<Header>();
     let handle = RawHandle {
         // SAFETY: a new header counts two references; this is the handle's.
         greenlet: Greenlet::new(unsafe { GreenletRef::from_raw(header) }),
@@ -214,8 +215,8 @@ where
     /// # Safety
     /// Nothing refers to the cell any more.
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: made by `Box::new` in `create`.
-        let cell = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
+        // SAFETY: made by `place` in `create`.
+        let cell = unsafe { memory::remove(header.cast::<Self>()) };
         debug_assert!(
             matches!(cell.body.into_inner(), Body::Empty),
             "a cell was freed with its body"

@@ -60,36 +60,40 @@ pub(crate) struct VTable {
 
 /// What only the holder of the right to run may touch: the worker before and after it runs the greenlet.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Life {
     /// The saved registers, while it is suspended.
     pub(crate) context: Option<Context>,
-    /// The stack, from the first run to the end.
-    pub(crate) stack: Option<Stack>,
     /// The home, from the first run (for a local child from its birth) to the end.
     pub(crate) home: Option<Arc<Home>>,
-    /// The home is occupied on this greenlet's behalf while it is on its way to a worker.
-    pub(crate) holds_home: bool,
-    /// Which worker ran it last.
-    pub(crate) worker: u32,
     /// Its place in the list of suspended greenlets, once it is there.
     pub(crate) census: Option<(u32, u32)>,
+    /// Which worker ran it last; `NOWHERE` until it runs.
+    pub(crate) worker: u32,
+    /// The home is occupied on this greenlet's behalf while it is on its way to a worker.
+    pub(crate) holds_home: bool,
+    /// The stack, from the first run to the end.
+    pub(crate) stack: Option<Stack>,
 }
 
-/// The control block.
+/// The worker of a greenlet that never ran.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// The control block. What a switch needs comes first, so that it lies close together.
 #[repr(C)]
 pub(crate) struct Header {
     /// Must be the first field: a link's address is the header's.
     link: Link,
-    refs: AtomicUsize,
-    pub(super) state: State,
     pub(crate) wait: WaitWord,
+    /// # Invariant
+    /// Touched by the holder of the right to run only.
+    life: UnsafeCell<Life>,
+    pub(super) state: State,
+    refs: AtomicUsize,
     vtable: &'static VTable,
     /// # Invariant
     /// Points to the runtime's shared part, which outlives every greenlet that is not done.
     schedule: NonNull<dyn Schedule>,
-    /// # Invariant
-    /// Touched by the holder of the right to run only.
-    life: UnsafeCell<Life>,
     /// # Invariant
     /// See `state`: who owns the joiner slot.
     pub(super) joiner: UnsafeCell<Option<Token>>,
@@ -128,11 +132,11 @@ impl Header {
             schedule,
             life: UnsafeCell::new(Life {
                 context: None,
-                stack: None,
                 home: origin.home,
-                holds_home: false,
-                worker: u32::MAX,
                 census: None,
+                worker: NOWHERE,
+                holds_home: false,
+                stack: None,
             }),
             joiner: UnsafeCell::new(None),
             class: origin.class,
@@ -316,7 +320,7 @@ impl Runnable {
     /// Whether it has not run yet.
     pub(crate) fn never_ran(&self) -> bool {
         // SAFETY: this right is unique; the borrow ends here.
-        unsafe { (*self.0.as_ref().life.get()).stack.is_none() }
+        unsafe { (*self.0.as_ref().life.get()).worker == NOWHERE }
     }
 
     /// The home's worker, if the greenlet has a fixed home.

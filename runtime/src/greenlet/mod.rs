@@ -2,6 +2,7 @@
 //!
 //! - `header`: the control block and the counted reference to it;
 //! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
+//! - `memory`: where cells lie;
 //! - `wait_word`, `state`: the two atomic words, one file each;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
 //! - `switch`: the one door to suspend and the one to run;
@@ -16,6 +17,7 @@ mod cell;
 mod entry;
 mod handle;
 mod header;
+mod memory;
 mod state;
 pub(crate) mod switch;
 mod token;
@@ -25,6 +27,8 @@ mod wait_word;
 pub(crate) use cell::{Failure, RawHandle, Unrun, create};
 pub use handle::Greenlet;
 pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
-pub(crate) use header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, TimerKey};
+pub(crate) use header::{
+    GreenletRef, Header, NOWHERE, NeverRan, Origin, Runnable, Schedule, TimerKey,
+};
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -21,10 +21,11 @@ use std::fmt;
 use std::ptr::{self, NonNull};
 
 use super::header::{Header, Runnable, from_slot};
+use super::memory::Cells;
 use super::unwinding;
 use crate::base::abort::AbortOnUnwind;
 use crate::context::{Context, Transfer};
-use crate::home::{self, slot};
+use crate::home::{self, Errno, slot};
 
 /// What a greenlet that leaves its stack wants done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,6 +119,8 @@ pub(crate) struct Carrier {
     left: Cell<Left>,
     /// How many more operations the running greenlet may do without parking before it has to yield.
     budget: Cell<u32>,
+    /// Free memory for cells.
+    cells: Cells,
 }
 
 /// Operations that never park, in a row, before a greenlet yields. Large enough that a yield's cost vanishes in theirs,
@@ -133,7 +136,12 @@ impl Carrier {
             base: Cell::new(None),
             left: Cell::new(Left::Base),
             budget: Cell::new(BUDGET),
+            cells: Cells::new(),
         }
+    }
+
+    pub(super) fn cells(&self) -> &Cells {
+        &self.cells
     }
 
     /// Whether the running greenlet has used up its budget.
@@ -245,7 +253,7 @@ pub(crate) unsafe fn run(carrier: *const Carrier, runnable: Runnable) {
 /// Whatever the greenlet's thread would keep is kept: errno, and the count of its panics.
 #[inline(never)]
 pub(crate) fn suspend(request: Request) {
-    let errno = home::errno();
+    let errno = Errno::save();
     let panics = unwinding::lay_down();
     let guard = AbortOnUnwind::new("a switch between greenlets");
     // SAFETY: the slot of our own identity, which we keep.
@@ -275,7 +283,7 @@ pub(crate) fn suspend(request: Request) {
     }
     guard.disarm();
     unwinding::take_up(panics);
-    home::set_errno(errno);
+    errno.restore();
 }
 
 /// The running greenlet has its result: goes to whoever is next. Returns the greenlet that follows on the same stack, if

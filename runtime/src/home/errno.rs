@@ -13,6 +13,28 @@ pub(crate) fn errno() -> i32 {
     unsafe { *location() }
 }
 
+/// Where the calling identity's errno is; it stays there for as long as the identity lives.
+pub(crate) struct Errno(*mut i32, i32);
+
+impl Errno {
+    /// Remembers errno.
+    #[inline]
+    pub(crate) fn save() -> Self {
+        // SAFETY: libc gives the address of the calling thread's own errno.
+        unsafe {
+            let location = location();
+            Self(location, *location)
+        }
+    }
+
+    /// Sets errno to what it was. To be called under the same identity.
+    #[inline]
+    pub(crate) fn restore(self) {
+        // SAFETY: the identity is the same, so its errno is still there.
+        unsafe { *self.0 = self.1 };
+    }
+}
+
 /// Sets it.
 pub(crate) fn set_errno(errno: i32) {
     // SAFETY: as above.

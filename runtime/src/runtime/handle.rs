@@ -216,7 +216,7 @@ impl Handle {
     {
         let site = Location::caller();
         Builder::new()
-            .spawn_at(self, f, site)
+            .spawn_at(self.shared(), f, site)
             .unwrap_or_else(|error| refused(&error))
     }
 

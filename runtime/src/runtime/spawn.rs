@@ -39,8 +39,7 @@ where
     T: Send + 'static,
 {
     let site = Location::caller();
-    let runtime = current_shared().map(Handle::new);
-    let spawned = runtime.and_then(|runtime| Builder::new().spawn_at(&runtime, f, site));
+    let spawned = Builder::new().spawn_here(f, site);
     spawned.unwrap_or_else(|error| refused(&error))
 }
 
@@ -144,7 +143,7 @@ impl Builder {
         T: Send + 'static,
     {
         let site = Location::caller();
-        self.spawn_at(&Handle::new(current_shared()?), f, site)
+        self.spawn_here(f, site)
     }
 
     /// Spawns a greenlet on the runtime behind `handle`.
@@ -168,7 +167,7 @@ impl Builder {
         T: Send + 'static,
     {
         let site = Location::caller();
-        self.spawn_at(handle, f, site)
+        self.spawn_at(handle.shared(), f, site)
     }
 
     /// Spawns a greenlet that shares the caller's home: see [`spawn_local`].
@@ -194,9 +193,26 @@ impl Builder {
         self.spawn_local_at(f, site)
     }
 
+    /// In the caller's runtime, or the default one.
+    fn spawn_here<F, T>(self, f: F, site: &'static Location<'static>) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut spawn = Some((self, f));
+        let spawned = Shared::with_current(|shared| {
+            let (builder, f) = spawn.take().expect("called once");
+            builder.spawn_at(shared, f, site)
+        });
+        match (spawned, spawn) {
+            (None, Some((builder, f))) => builder.spawn_at(&*current_shared()?, f, site),
+            (spawned, _) => spawned.expect("one of the two"),
+        }
+    }
+
     pub(super) fn spawn_at<F, T>(
         self,
-        handle: &Handle,
+        shared: &Shared,
         f: F,
         site: &'static Location<'static>,
     ) -> io::Result<JoinHandle<T>>
@@ -204,9 +220,9 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let class = self.class(handle.shared())?;
+        let class = self.class(shared)?;
         // SAFETY: both `F` and `T` are `Send`.
-        let spawned = unsafe { handle.shared().spawn(f, self.name, class, None, site) };
+        let spawned = unsafe { shared.spawn(f, self.name, class, None, site) };
         spawned.map(JoinHandle::new).map_err(|_| closed())
     }
 

@@ -52,7 +52,8 @@ pub(crate) struct Settings {
 pub(super) struct Remote {
     /// The run-next slot: a `Runnable` as a raw pointer, or null. Its worker fills it, anybody may take from it.
     next: AtomicPtr<()>,
-    pub(super) stealer: Stealer<Runnable>,
+    pub(super) fresh: Stealer<Runnable>,
+    pub(super) ready: Stealer<Runnable>,
     /// For greenlets that only this worker may run, from other threads.
     pub(super) inbox: Injector<Runnable>,
     pub(super) parker: Parker,
@@ -103,24 +104,44 @@ pub(crate) struct Shared {
 /// Numbers of greenlets, unique in the process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// The parts of a runtime before its workers start.
-pub(super) type Queues = Vec<crossbeam_deque::Worker<Runnable>>;
+/// A worker's own queues: its ends of them.
+#[derive(Debug)]
+pub(super) struct Queues {
+    /// What has never run: last in, first out for the worker, first in, first out for thieves. A tree of greenlets is run
+    /// depth first that way, with few of them started at a time, and a thief takes the largest part of it. Blumofe and
+    /// Leiserson, "Scheduling multithreaded computations by work stealing", 1999.
+    pub(super) fresh: crossbeam_deque::Worker<Runnable>,
+    /// What has run before: first in, first out.
+    pub(super) ready: crossbeam_deque::Worker<Runnable>,
+}
+
+impl Queues {
+    fn new() -> Self {
+        Self {
+            fresh: crossbeam_deque::Worker::new_lifo(),
+            ready: crossbeam_deque::Worker::new_fifo(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.ready.is_empty()
+    }
+}
 
 impl Shared {
     /// The shared part of a runtime and its workers' queues.
-    pub(super) fn new(settings: Settings) -> io::Result<(Arc<Self>, Queues)> {
+    pub(super) fn new(settings: Settings) -> io::Result<(Arc<Self>, Vec<Queues>)> {
         let workers = settings.workers;
         let limit = match settings.homes {
             HomeKind::Moving { limit } => limit,
             HomeKind::Fixed => workers,
         };
-        let queues: Queues = (0..workers)
-            .map(|_| crossbeam_deque::Worker::new_fifo())
-            .collect();
-        let remote = |queue: &crossbeam_deque::Worker<Runnable>| {
+        let queues: Vec<Queues> = (0..workers).map(|_| Queues::new()).collect();
+        let remote = |queues: &Queues| {
             CachePadded::new(Remote {
                 next: AtomicPtr::new(ptr::null_mut()),
-                stealer: queue.stealer(),
+                fresh: queues.fresh.stealer(),
+                ready: queues.ready.stealer(),
                 inbox: Injector::new(),
                 parker: Parker::new(),
                 counts: Counts::default(),
@@ -166,7 +187,7 @@ impl Shared {
     /// # Safety
     /// If `F` or `T` is not `Send`, `home` is the caller's own home, in this runtime.
     pub(crate) unsafe fn spawn<F, T>(
-        self: &Arc<Self>,
+        &self,
         f: F,
         name: Option<Box<str>>,
         class: Class,
@@ -201,7 +222,7 @@ impl Shared {
                 home,
                 site,
             };
-            let schedule: NonNull<dyn Schedule> = NonNull::from(&**self);
+            let schedule: NonNull<dyn Schedule> = NonNull::from(self);
             // SAFETY: shutdown ends every greenlet before the last reference to `self` that it keeps goes away; the
             // rest is the caller's promise.
             let (runnable, handle) = unsafe { create(f, schedule, origin) };
@@ -266,19 +287,20 @@ impl Shared {
         ptr::eq(worker.shared(), self).then_some(worker)
     }
 
-    /// The runtime of the calling greenlet.
-    pub(crate) fn current() -> Option<Arc<Self>> {
+    /// Does `f` with the runtime of the calling greenlet; `None` on a plain thread. `f` does not suspend.
+    pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Self>) -> R) -> Option<R> {
         // SAFETY: the slot of the caller's own identity.
         let slot = unsafe { &*home::slot() };
         if slot.greenlet().is_null() {
             return None;
         }
         // SAFETY: as in `current_worker`.
-        Some(
-            unsafe { &*slot.carrier().cast::<Worker>() }
-                .shared_arc()
-                .clone(),
-        )
+        Some(f(unsafe { &*slot.carrier().cast::<Worker>() }.shared_arc()))
+    }
+
+    /// The runtime of the calling greenlet.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        Self::with_current(Arc::clone)
     }
 
     /// Puts a ready greenlet where some worker, or the one it is bound to, will find it.
@@ -333,11 +355,7 @@ impl Shared {
 
     /// Whether there is something that any worker may run.
     pub(super) fn has_common_work(&self) -> bool {
-        !self.injector.is_empty()
-            || self
-                .remotes
-                .iter()
-                .any(|remote| !remote.stealer.is_empty() || !remote.next.load(Acquire).is_null())
+        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.is_empty())
     }
 
     /// A greenlet from one of the queues that are not a worker's own, when no worker runs any more.
@@ -408,6 +426,11 @@ impl Shared {
 }
 
 impl Remote {
+    /// Whether there is nothing here that others may take.
+    fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.ready.is_empty() && self.next.load(Acquire).is_null()
+    }
+
     /// Puts a greenlet into the run-next slot; the one that was there comes out.
     pub(super) fn put_next(&self, runnable: Runnable) -> Option<Runnable> {
         let next = runnable.into_raw().as_ptr().cast();

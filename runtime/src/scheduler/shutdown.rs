@@ -22,7 +22,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 use super::monitor::Monitor;
-use super::shared::{HomeKind, Settings, Shared};
+use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
 use crate::base::lock::lock;
 use crate::greenlet::{NeverRan, Runnable, Unrun};
@@ -87,17 +87,17 @@ impl Crew {
         Ok(crew)
     }
 
-    fn start_threads(&mut self, queues: Vec<crossbeam_deque::Worker<Runnable>>) -> io::Result<()> {
+    fn start_threads(&mut self, queues: Vec<Queues>) -> io::Result<()> {
         let settings = &self.shared.settings;
         if let HomeKind::Moving { .. } = settings.homes {
             // At least one, so that a worker can always share; one each saves the first greenlets the wait.
             self.shared.homes.start(settings.workers)?;
         }
-        for (index, queue) in queues.into_iter().enumerate() {
+        for (index, queues) in queues.into_iter().enumerate() {
             let shared = self.shared.clone();
             let thread = Builder::new()
                 .name(format!("{}-{index}", settings.name))
-                .spawn(move || Worker::run_thread(shared, index, queue))?;
+                .spawn(move || Worker::run_thread(shared, index, queues))?;
             self.threads.push(thread);
         }
         let shared = self.shared.clone();

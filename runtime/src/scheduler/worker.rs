@@ -4,17 +4,19 @@
 //! home's slot (to spawn, to wake others, to ask who is next), so everything in it is changed through shared references
 //! by one thread.
 //!
-//! Where it looks, in this order: its run-next slot (at most a few times in a row); greenlets bound to it and its own
-//! queue, in turn; the injector; half of another's queue; the reactor and the timers; then it sleeps. Every 61st time it
-//! looks at the reactor, the timers and the injector first, so that a busy queue starves none of them.
+//! Where it looks, in this order: its run-next slot (at most a few times in a row); what is ready (in its own queue, or bound
+//! to it) and what has never run, in turn; the injector; half of another's queue; the reactor and the timers; then it
+//! sleeps. Every 61st time it looks at the reactor, the timers, the injector and the oldest that has never run first, so
+//! that nothing is starved.
 //!
 //! A greenlet that leaves looks at the first two itself (`Conductor`) and goes to the next one directly. What takes long or
 //! needs room is left to the worker's own execution: the other places, starting a home, mapping a stack.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::ops::Range;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicUsize, fence};
@@ -23,11 +25,12 @@ use std::time::Instant;
 use crossbeam_deque::Steal;
 
 use super::idle::Up;
-use super::shared::{HomeKind, Remote, Shared};
+use super::shared::{HomeKind, Queues, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
+use crate::base::link::Link;
 use crate::base::rng::Rng;
 use crate::greenlet::switch::{self, Carrier, Conductor, Ended, Next, Request};
-use crate::greenlet::{Header, NeverRan, Publish, Runnable, Token, Unrun};
+use crate::greenlet::{Header, NOWHERE, NeverRan, Publish, Runnable, Token, Unrun};
 use crate::home::{self, CarrierThread, Enter, Home};
 use crate::stack::{self, Stack};
 
@@ -37,6 +40,8 @@ const OUTSIDE_EVERY: u32 = 61;
 /// How often in a row the run-next slot is preferred to the queue, so that two greenlets that wake each other do not
 /// starve the rest. Tokio's number.
 const NEXT_IN_A_ROW: u32 = 3;
+/// How many homes a worker keeps ready at most. Arbitrary; it keeps fewer where there are few in all.
+const HOT_HOMES: usize = 8;
 /// How many numbers a worker reserves at once. Arbitrary.
 const ID_BLOCK: u64 = 256;
 /// How often a searching worker goes round all the others before it sleeps. Arbitrary.
@@ -50,11 +55,13 @@ pub(super) struct Worker {
     carrier: Carrier,
     shared: Arc<Shared>,
     index: usize,
-    queue: crossbeam_deque::Worker<Runnable>,
+    queues: Queues,
     /// Greenlets that only this worker may run and that are ready.
     bound: RefCell<VecDeque<Runnable>>,
-    /// The home in which the next fresh greenlet starts.
-    hot: RefCell<Option<Arc<Home>>>,
+    /// The homes in which the next fresh greenlets start.
+    hot: RefCell<Vec<Arc<Home>>>,
+    /// How many of them at most.
+    hot_room: usize,
     /// Its own thread as a home, if homes are fixed.
     own_home: Option<Arc<Home>>,
     stacks: RefCell<stack::Cache>,
@@ -71,6 +78,8 @@ pub(super) struct Worker {
     spent: RefCell<Option<(Stack, Arc<Home>)>>,
     /// A greenlet that has its turn, and needs something that only the base can get it.
     stash: RefCell<Option<Runnable>>,
+    /// Why there was no stack.
+    no_stack: RefCell<Option<io::Error>>,
     /// Numbers for new greenlets.
     ids: RefCell<Range<u64>>,
     /// With fixed homes, the greenlets that have been suspended here and have not ended.
@@ -81,23 +90,23 @@ pub(super) struct Worker {
 
 impl Worker {
     /// The life of worker `index`, on the calling thread.
-    pub(super) fn run_thread(
-        shared: Arc<Shared>,
-        index: usize,
-        queue: crossbeam_deque::Worker<Runnable>,
-    ) {
+    pub(super) fn run_thread(shared: Arc<Shared>, index: usize, queues: Queues) {
         let guard = AbortOnUnwind::new("a worker's loop");
         let thread = CarrierThread::register();
-        let own_home = match shared.settings.homes {
-            HomeKind::Fixed => Some(Home::fixed(index)),
-            HomeKind::Moving { .. } => None,
+        let (own_home, hot_room) = match shared.settings.homes {
+            HomeKind::Fixed => (Some(Home::fixed(index)), 0),
+            HomeKind::Moving { limit } => {
+                let share = limit / (4 * shared.settings.workers);
+                (None, share.clamp(1, HOT_HOMES))
+            }
         };
         let worker = Self {
             carrier: Carrier::new::<Self>(),
             index,
-            queue,
+            queues,
             bound: RefCell::default(),
             hot: RefCell::default(),
+            hot_room,
             own_home,
             stacks: RefCell::new(stack::Cache::new(shared.stacks.clone())),
             rng: Rng::new(index as u64),
@@ -108,6 +117,7 @@ impl Worker {
             home_kept: Cell::new(false),
             spent: RefCell::default(),
             stash: RefCell::default(),
+            no_stack: RefCell::default(),
             ids: RefCell::new(0..0),
             residents: Cell::new(0),
             due: RefCell::default(),
@@ -172,7 +182,8 @@ impl Worker {
     /// A greenlet was spawned here.
     pub(super) fn spawned(&self, runnable: Runnable) {
         Self::count(&self.remote().counts.spawned);
-        self.push(runnable);
+        self.queues.fresh.push(runnable);
+        self.shared.wake_one_unless_busy();
     }
 
     /// A greenlet was woken here. By another greenlet, it runs next; by the worker itself (a driver, an end), in its turn.
@@ -190,7 +201,7 @@ impl Worker {
     /// warm here. If it does not leave, the monitor sees to it.
     fn push_next(&self, runnable: Runnable) {
         if let Some(before) = self.remote().put_next(runnable) {
-            self.queue.push(before);
+            self.queues.ready.push(before);
             self.shared.wake_one_unless_busy();
         }
     }
@@ -201,7 +212,7 @@ impl Worker {
             Some(worker) if worker == self.index => self.bound.borrow_mut().push_back(runnable),
             Some(_) => self.shared.push_from_outside(runnable),
             None => {
-                self.queue.push(runnable);
+                self.queues.ready.push(runnable);
                 self.shared.wake_one_unless_busy();
             }
         }
@@ -236,7 +247,7 @@ impl Worker {
         let due = self.tick();
         if self.look_outside.replace(false) || due {
             self.turn_drivers();
-            if let Some(runnable) = self.take_injected() {
+            if let Some(runnable) = self.take_injected().or_else(|| self.take_oldest()) {
                 return Some(runnable);
             }
         }
@@ -261,14 +272,43 @@ impl Worker {
             return Some(runnable);
         }
         self.next_in_a_row.set(0);
+        let (fresh, ready) = (&self.queues.fresh, &self.queues.ready);
+        let tick = self.remote().ticks.load(Relaxed);
+        // In turn, so that none starves another.
         let own = if self.own_home.is_none() {
-            self.queue.pop()
-        } else if self.remote().ticks.load(Relaxed).is_multiple_of(2) {
-            self.take_bound().or_else(|| self.queue.pop())
+            if tick.is_multiple_of(2) {
+                fresh.pop().or_else(|| ready.pop())
+            } else {
+                ready.pop().or_else(|| fresh.pop())
+            }
         } else {
-            self.queue.pop().or_else(|| self.take_bound())
+            match tick % 3 {
+                0 => self
+                    .take_bound()
+                    .or_else(|| ready.pop())
+                    .or_else(|| fresh.pop()),
+                1 => ready
+                    .pop()
+                    .or_else(|| fresh.pop())
+                    .or_else(|| self.take_bound()),
+                _ => fresh
+                    .pop()
+                    .or_else(|| self.take_bound())
+                    .or_else(|| ready.pop()),
+            }
         };
         own.or_else(|| self.remote().take_next())
+    }
+
+    /// The one that has waited longest of those that never ran, which are otherwise taken newest first.
+    fn take_oldest(&self) -> Option<Runnable> {
+        loop {
+            match self.remote().fresh.steal() {
+                Steal::Success(runnable) => return Some(runnable),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
     }
 
     fn take_bound(&self) -> Option<Runnable> {
@@ -283,9 +323,9 @@ impl Worker {
 
     fn take_injected(&self) -> Option<Runnable> {
         while !self.shared.injector.is_empty() {
-            if let Steal::Success(runnable) = self.shared.injector.steal_batch_and_pop(&self.queue)
-            {
-                if !self.queue.is_empty() {
+            let ready = &self.queues.ready;
+            if let Steal::Success(runnable) = self.shared.injector.steal_batch_and_pop(ready) {
+                if !ready.is_empty() {
                     self.shared.wake_one();
                 }
                 return Some(runnable);
@@ -326,8 +366,9 @@ impl Worker {
     fn take_own(&self) -> Option<Runnable> {
         self.remote()
             .take_next()
-            .or_else(|| self.queue.pop())
+            .or_else(|| self.queues.ready.pop())
             .or_else(|| self.take_bound())
+            .or_else(|| self.queues.fresh.pop())
     }
 
     /// Takes half of another worker's queue, beginning at a random one; with `next_too`, also what it would run next.
@@ -339,14 +380,21 @@ impl Worker {
             if victim == self.index {
                 continue;
             }
-            loop {
-                match remotes[victim].stealer.steal_batch_and_pop(&self.queue) {
-                    Steal::Success(runnable) => return Some(runnable),
-                    Steal::Empty => break,
-                    Steal::Retry => std::hint::spin_loop(),
+            let remote = &remotes[victim];
+            let pairs = [
+                (&remote.fresh, &self.queues.fresh),
+                (&remote.ready, &self.queues.ready),
+            ];
+            for (theirs, ours) in pairs {
+                loop {
+                    match theirs.steal_batch_and_pop(ours) {
+                        Steal::Success(runnable) => return Some(runnable),
+                        Steal::Empty => break,
+                        Steal::Retry => std::hint::spin_loop(),
+                    }
                 }
             }
-            if next_too && let Some(runnable) = remotes[victim].take_next() {
+            if next_too && let Some(runnable) = remote.take_next() {
                 return Some(runnable);
             }
         }
@@ -413,63 +461,95 @@ impl Worker {
     }
 
     /// Runs a greenlet, and those that follow it, until one comes back here.
-    fn run(&self, runnable: Runnable) {
-        match self.prepare(runnable, ptr::null(), Effort::Whatever) {
+    fn run(&self, mut runnable: Runnable) {
+        match self.prepare(&mut runnable, ptr::null(), Effort::Whatever) {
             // SAFETY: we are the carrier's worker on its own stack; the home is occupied and the stack there.
-            Prepared::Ready(runnable) => unsafe {
-                switch::run(ptr::from_ref(self).cast(), runnable);
-            },
-            Prepared::Waits => {}
-            Prepared::Refused(runnable, why) => self.refuse(runnable, why),
-            Prepared::TooMuch(_) => unreachable!("the base does whatever is needed"),
+            Prepared::Ready => unsafe { switch::run(ptr::from_ref(self).cast(), runnable) },
+            Prepared::Waits => _ = runnable.into_raw(),
+            Prepared::NoStack => self.refuse(runnable),
+            Prepared::TooMuch => unreachable!("the base does whatever is needed"),
         }
     }
 
     /// Occupies the greenlet's home, unless it is `mine`, and sees that it has a stack; both it gets now if it never ran.
-    fn prepare(&self, mut runnable: Runnable, mine: *const Home, effort: Effort) -> Prepared {
+    #[inline]
+    fn prepare(&self, runnable: &mut Runnable, mine: *const Home, effort: Effort) -> Prepared {
+        let link = runnable.link();
+        let life = runnable.life();
+        if life.worker == NOWHERE {
+            return self.prepare_fresh(runnable, mine, effort);
+        }
+        let home = life.home.as_deref().expect("it has run");
+        if self.enter_home(home, link, &mut life.holds_home, mine) == Enter::Waits {
+            return Prepared::Waits;
+        }
+        if life.worker != self.index as u32 {
+            life.worker = self.index as u32;
+            let migrations = &self.remote().counts.migrations;
+            migrations.store(migrations.load(Relaxed) + 1, Relaxed);
+        }
+        Prepared::Ready
+    }
+
+    /// The same for one that never ran.
+    #[inline(never)]
+    fn prepare_fresh(
+        &self,
+        runnable: &mut Runnable,
+        mine: *const Home,
+        effort: Effort,
+    ) -> Prepared {
         let link = runnable.link();
         let class = runnable.header().class;
-        let life = runnable.life();
-        let fresh = life.stack.is_none();
-        if fresh && effort == Effort::Little && !self.stacks.borrow().has(class) {
-            return Prepared::TooMuch(runnable);
+        if effort == Effort::Little && !self.stacks.borrow().has(class) {
+            return Prepared::TooMuch;
         }
+        let life = runnable.life();
         let home = match &life.home {
             Some(home) => home,
             None => match self.fresh_home(effort) {
                 Some(home) => life.home.insert(home),
-                None => return Prepared::TooMuch(runnable),
+                None => return Prepared::TooMuch,
             },
         };
-        if home.worker().is_some() || std::mem::take(&mut life.holds_home) {
-            debug_assert!(home.worker().is_none_or(|worker| worker == self.index));
-        } else if ptr::eq(Arc::as_ptr(home), mine) {
-            self.home_kept.set(true);
-        } else {
-            // SAFETY: we hold the right to the greenlet, which is in no list. The home outlives the call: the pool keeps it.
-            match unsafe { home.occupy(link) } {
-                Enter::Entered => {}
-                Enter::Waits => {
-                    std::mem::forget(runnable);
-                    return Prepared::Waits;
-                }
-            }
+        if self.enter_home(home, link, &mut life.holds_home, mine) == Enter::Waits {
+            return Prepared::Waits;
         }
-        if fresh {
-            let taken = self.stacks.borrow_mut().take(class);
-            match taken {
-                Ok(stack) => life.stack = Some(stack),
-                Err(error) => return Prepared::Refused(runnable, NeverRan::NoStack(error)),
+        let taken = self.stacks.borrow_mut().take(class);
+        match taken {
+            Ok(stack) => life.stack = Some(stack),
+            Err(error) => {
+                self.no_stack.replace(Some(error));
+                return Prepared::NoStack;
             }
-        } else if life.worker != self.index as u32 {
-            let migrations = &self.remote().counts.migrations;
-            migrations.store(migrations.load(Relaxed) + 1, Relaxed);
         }
         life.worker = self.index as u32;
-        Prepared::Ready(runnable)
+        Prepared::Ready
+    }
+
+    /// Occupies `home` for the greenlet at `link`, unless that holds it already or it is `mine`.
+    #[inline]
+    fn enter_home(
+        &self,
+        home: &Home,
+        link: NonNull<Link>,
+        holds_home: &mut bool,
+        mine: *const Home,
+    ) -> Enter {
+        if home.worker().is_some() || std::mem::take(holds_home) {
+            debug_assert!(home.worker().is_none_or(|worker| worker == self.index));
+            Enter::Entered
+        } else if ptr::eq(home, mine) {
+            self.home_kept.set(true);
+            Enter::Entered
+        } else {
+            // SAFETY: we hold the right to the greenlet, which is in no list. The home outlives the call: the pool keeps it.
+            unsafe { home.occupy(link) }
+        }
     }
 
     /// The next one that is here, ready to run, on behalf of a greenlet that leaves the home `mine`.
+    #[inline]
     fn next_here(&self, mine: *const Home) -> Option<Runnable> {
         while let Some(runnable) = self.take_local() {
             match self.prepare_here(runnable, mine) {
@@ -482,17 +562,19 @@ impl Worker {
     }
 
     /// Makes it ready to run if that takes little; otherwise leaves it to the base.
-    fn prepare_here(&self, runnable: Runnable, mine: *const Home) -> Here {
-        match self.prepare(runnable, mine, Effort::Little) {
-            Prepared::Ready(runnable) => Here::Ready(runnable),
-            Prepared::Waits => Here::Waits,
-            Prepared::TooMuch(runnable) => {
+    #[inline]
+    fn prepare_here(&self, mut runnable: Runnable, mine: *const Home) -> Here {
+        match self.prepare(&mut runnable, mine, Effort::Little) {
+            Prepared::Ready => Here::Ready(runnable),
+            Prepared::Waits => {
+                let _ = runnable.into_raw();
+                Here::Waits
+            }
+            Prepared::TooMuch => {
                 self.stash.replace(Some(runnable));
                 Here::Stashed
             }
-            Prepared::Refused(..) => {
-                unreachable!("little effort was asked for, and a stack was there")
-            }
+            Prepared::NoStack => unreachable!("a stack was there"),
         }
     }
 
@@ -501,7 +583,7 @@ impl Worker {
         if let Some(own) = &self.own_home {
             return Some(own.clone());
         }
-        let hot = self.hot.borrow_mut().take();
+        let hot = self.hot.borrow_mut().pop();
         hot.or_else(|| match effort {
             Effort::Little => self.shared.homes.try_acquire(),
             Effort::Whatever => {
@@ -559,21 +641,23 @@ impl Worker {
         self.leave_home(&home);
         let mut hot = self.hot.borrow_mut();
         // A home that a local child lives in still is not for strangers.
-        if self.own_home.is_none() && hot.is_none() && home.is_unshared() {
-            *hot = Some(home);
+        if hot.len() < self.hot_room && home.is_unshared() {
+            hot.push(home);
         } else {
             self.shared.homes.release(&home);
         }
     }
 
-    /// Ends a greenlet that cannot run, in the home it occupies.
-    fn refuse(&self, mut runnable: Runnable, why: NeverRan) {
+    /// Ends a greenlet for which there is no stack, in the home it occupies.
+    #[cold]
+    fn refuse(&self, mut runnable: Runnable) {
+        let why = self.no_stack.take().expect("it was refused");
         let home = runnable
             .life()
             .home
             .clone()
             .expect("it has entered its home");
-        let unrun = runnable.refuse(why);
+        let unrun = runnable.refuse(NeverRan::NoStack(why));
         let carrier = if home.worker().is_some() {
             ptr::from_ref(self).cast()
         } else {
@@ -608,10 +692,17 @@ impl Worker {
         started
             .into_iter()
             .for_each(|runnable| self.remote().inbox.push(runnable));
-        while let Some(runnable) = self.remote().take_next().or_else(|| self.queue.pop()) {
+        let rest = || {
+            let started = self
+                .remote()
+                .take_next()
+                .or_else(|| self.queues.ready.pop());
+            started.or_else(|| self.queues.fresh.pop())
+        };
+        while let Some(runnable) = rest() {
             self.shared.injector.push(runnable);
         }
-        if let Some(home) = self.hot.borrow_mut().take() {
+        for home in self.hot.take() {
             self.shared.homes.release(&home);
         }
         self.stacks.borrow_mut().flush();
@@ -628,16 +719,17 @@ enum Effort {
 }
 
 /// What `prepare` has made of a greenlet.
-#[derive(Debug)]
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Prepared {
     /// It has its home and its stack.
-    Ready(Runnable),
+    Ready,
     /// It waits for its home: it has been given away to whoever leaves that.
     Waits,
     /// It takes more effort; nothing has been done.
-    TooMuch(Runnable),
+    TooMuch,
     /// There is no stack for it. Its home is occupied.
-    Refused(Runnable, NeverRan),
+    NoStack,
 }
 
 /// What `prepare_here` has made of a greenlet.
@@ -681,10 +773,12 @@ unsafe impl Conductor for Worker {
             // Left before the greenlet is published, so that whoever runs it next finds the home free.
             self.leave_home(home);
         }
-        let lonely = self.to_base.replace(false) && self.queue.is_empty();
+        let lonely = self.to_base.replace(false) && self.queues.is_empty();
         match request {
             // The base will take it itself.
-            Request::Yield if lonely && runnable.bound_to().is_none() => self.queue.push(runnable),
+            Request::Yield if lonely && runnable.bound_to().is_none() => {
+                self.queues.ready.push(runnable)
+            }
             Request::Yield => self.push(runnable),
             Request::Park => match runnable.header().wait.publish() {
                 // The right to run it is in the word now.
@@ -705,7 +799,7 @@ unsafe impl Conductor for Worker {
             while let Some(mut next) = self.take_local() {
                 let class = next.header().class;
                 let life = next.life();
-                if life.stack.is_none()
+                if life.worker == NOWHERE
                     && life.home.is_none()
                     && class == stack.class()
                     && home.is_unshared()
