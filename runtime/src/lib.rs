@@ -63,9 +63,10 @@
 //!
 //! The first `spawn` (or [`main`]) starts it. The environment can set: `SWARD_WORKERS` (1 to 4,096; by default the
 //! processors available), `SWARD_HOMES` (`moving` or `fixed`), `SWARD_STACK_SIZE` (bytes, rounded up to a power of two
-//! from 16 KiB to 1 GiB; by default 256 KiB) and `SWARD_CONTEXT` (`boost`). A wrong value is an error that says which
-//! values are right. Attributes of [`main`] come first. [`Runtime::builder`] makes others, which the environment does not
-//! touch.
+//! from 16 KiB to 1 GiB; by default 256 KiB) and `SWARD_CONTEXT` (how stacks are switched: `asm`, the default on x86_64 and
+//! aarch64, or `boost`, which is the crate `context`). A wrong value is an error that says which values are right.
+//! Attributes of [`main`] come first. [`Runtime::builder`] makes others, of which the environment touches only the way
+//! stacks are switched: the whole process has one, and the first runtime decides.
 
 mod base;
 mod context;
@@ -96,4 +97,10 @@ pub use time::{sleep, sleep_until};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::runtime::entry::{Config, main, spawned, test, test_unit};
+}
+
+/// What the benchmarks measure apart. Not for users: it may change at any time.
+#[doc(hidden)]
+pub mod __bench {
+    pub use crate::runtime::entry::switch_round_trips;
 }

@@ -1,6 +1,9 @@
 //! The default runtime reads its settings from the environment. Each in a process of its own.
 
-use sward::{Builder, Handle};
+use std::backtrace::Backtrace;
+use std::hint::black_box;
+
+use sward::{Builder, Handle, Runtime};
 use sward_tests::child::{self, Ended};
 use sward_tests::identity::can_move;
 
@@ -197,26 +200,108 @@ fn stack_sizes() {
 
 #[test]
 fn contexts() {
+    for name in CONTEXTS {
+        let environment = [("SWARD_CONTEXT", *name)];
+        child::run(
+            &format!("contexts/{name}"),
+            &environment,
+            switch_and_trace,
+            |ended| {
+                printed("4")(ended);
+            },
+        );
+        child::run(
+            &format!("contexts/panic/{name}"),
+            &[environment[0], ("RUST_BACKTRACE", "1")],
+            || assert!(sward::spawn(traced_panic).join().is_err()),
+            |ended| {
+                ended.succeeded();
+                assert!(ended.errors_with("traced_panic") > 0, "{ended}");
+            },
+        );
+    }
+    child::run("contexts/unset", &[], switch_and_trace, printed("4"));
+    for wrong in ["bogus", "", "Boost"] {
+        let environment = [("SWARD_CONTEXT", wrong)];
+        let wrong = format!("{wrong:?}");
+        let words = [&["SWARD_CONTEXT", &*wrong], CONTEXTS].concat();
+        child::run(
+            &format!("contexts/{wrong}"),
+            &environment,
+            fail_to_start,
+            explained(&words),
+        );
+        child::run(
+            &format!("contexts/built/{wrong}"),
+            &environment,
+            fail_to_build,
+            explained(&words),
+        );
+    }
+}
+
+/// The first runtime decides, and the later ones go along.
+#[test]
+fn contexts_are_not_mixed() {
     let body = || {
-        println!(
-            "{}",
-            sward::spawn(|| sward::spawn(|| 4).join().unwrap())
-                .join()
-                .unwrap()
-        )
+        let first = Runtime::builder().workers(1).build().unwrap();
+        let last = CONTEXTS.last().unwrap();
+        // SAFETY: the only other threads are the runtime's, which wait.
+        unsafe { std::env::set_var("SWARD_CONTEXT", last) };
+        let second = Runtime::builder().workers(1).build().unwrap();
+        first.block_on(move || {
+            sward::yield_now();
+            second.block_on(switch_and_trace);
+        });
+        switch_and_trace();
     };
     child::run(
-        "contexts/boost",
-        &[("SWARD_CONTEXT", "boost")],
+        "contexts_are_not_mixed",
+        &[("SWARD_CONTEXT", CONTEXTS[0])],
         body,
-        printed("4"),
+        printed("4\n4"),
     );
-    child::run("contexts/unset", &[], body, printed("4"));
-    let words = ["SWARD_CONTEXT", "bogus", "boost"];
-    child::run(
-        "contexts/bogus",
-        &[("SWARD_CONTEXT", "bogus")],
-        fail_to_start,
-        explained(&words),
-    );
+}
+
+/// The ways of switching stacks that `SWARD_CONTEXT` knows here, the default first.
+const CONTEXTS: &[&str] = if cfg!(all(
+    unix,
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)) {
+    &["asm", "boost"]
+} else {
+    &["boost"]
+};
+
+/// Uses the switch, looks at the stack, and prints 4.
+fn switch_and_trace() {
+    let outer = sward::spawn(|| {
+        let inner = sward::spawn(|| {
+            sward::yield_now();
+            traced_capture()
+        });
+        inner.join().unwrap()
+    });
+    let trace = outer.join().unwrap().to_string();
+    assert!(trace.contains("traced_capture"), "{trace}");
+    println!("4");
+}
+
+#[inline(never)]
+fn traced_capture() -> Backtrace {
+    black_box(Backtrace::force_capture())
+}
+
+#[inline(never)]
+fn traced_panic() {
+    sward::yield_now();
+    panic!("on purpose");
+}
+
+/// Makes a runtime that does not ask the environment, but for the way it switches stacks.
+fn fail_to_build() {
+    let error = Runtime::builder().build().expect_err("it is not built");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    println!("{error}");
 }

@@ -3,61 +3,33 @@
 //! It saves the callee-saved registers and the floating-point control words. Its `resume_ontop` is not used: a panic
 //! that leaves an `extern "C"` function aborts, so a stack is unwound by resuming it and panicking there.
 
-use std::fmt;
+use std::mem::transmute;
 
-use super::Entry;
+use super::{Context, Entry, Transfer};
 
-/// A suspended execution.
-#[repr(transparent)]
-pub(crate) struct Context(context::Context);
-
-/// What a resumed execution gets: the one that was suspended for it, and a word.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    /// The execution that was left.
-    pub(crate) from: Context,
-    /// The word its `resume` was given.
-    pub(crate) data: usize,
+/// A context that will run `entry` on the stack from `top` down to `bottom`.
+///
+/// # Safety
+/// As `Context::new`.
+pub(super) unsafe fn fresh(top: *mut u8, bottom: *mut u8, entry: Entry) -> Context {
+    // SAFETY: the caller promises the range; `Stack` only carries the two addresses.
+    let stack = unsafe { context::stack::Stack::new(top.cast(), bottom.cast()) };
+    // SAFETY: both are `extern "C"` functions that take one struct by value. Ours is `repr(C)` and has the crate's
+    // fields in the crate's order: a `Context`, which like the crate's is one non-null pointer, and a word.
+    let entry = unsafe { transmute::<Entry, context::ContextFn>(entry) };
+    // SAFETY: the memory outlives the context, as promised. The two types are one non-null pointer each.
+    unsafe { transmute::<context::Context, Context>(context::Context::new(&stack, entry)) }
 }
 
-impl Context {
-    /// A context that will run `entry` on the stack from `top` down to `bottom`.
-    ///
-    /// # Safety
-    /// `bottom..top` is writable memory that nothing else uses until the context has ended or is forgotten; it holds
-    /// at least a few hundred bytes.
-    pub(crate) unsafe fn new(top: *mut u8, bottom: *mut u8, entry: Entry) -> Self {
-        // SAFETY: the caller promises the range; `Stack` only carries the two addresses.
-        let stack = unsafe { context::stack::Stack::new(top.cast(), bottom.cast()) };
-        // SAFETY: both are `extern "C"` functions that take one struct by value. Ours is `repr(C)` and has the crate's
-        // fields in the crate's order: a transparent-sized `Context` (asserted below) and a word.
-        let entry = unsafe { std::mem::transmute::<Entry, context::ContextFn>(entry) };
-        // SAFETY: the memory outlives the context, as promised.
-        Self(unsafe { context::Context::new(&stack, entry) })
-    }
-
-    /// Leaves the running execution for this one, which gets `data`. Returns when somebody resumes it.
-    ///
-    /// # Safety
-    /// The stack of `self` is alive, and what runs next may run on this thread: the thread pointer is the one that
-    /// execution expects.
-    #[inline]
-    pub(crate) unsafe fn resume(self, data: usize) -> Transfer {
-        // SAFETY: passed on to the caller.
-        let transfer = unsafe { self.0.resume(data) };
-        Transfer {
-            from: Self(transfer.context),
-            data: transfer.data,
-        }
-    }
-}
-
-const _: () = assert!(size_of::<Context>() == size_of::<*const ()>());
-const _: () = assert!(size_of::<Transfer>() == size_of::<context::Transfer>());
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+/// Leaves the running execution for `to`, which gets `data`.
+///
+/// # Safety
+/// As `Context::resume`; and `to` was made by this backend.
+#[inline]
+pub(super) unsafe fn switch(to: Context, data: usize) -> Transfer {
+    // SAFETY: passed on to the caller. The types as in `fresh`.
+    unsafe {
+        let to = transmute::<Context, context::Context>(to);
+        transmute::<context::Transfer, Transfer>(to.resume(data))
     }
 }

@@ -8,7 +8,8 @@ use super::handle::Runtime;
 
 /// Makes a [`Runtime`] of its own, beside the default one: for tests, and to keep parts of a program apart.
 ///
-/// The environment is not asked: what is not set here has its default.
+/// The environment is not asked: what is not set here has its default. The one exception is the way stacks are switched
+/// (`SWARD_CONTEXT`), which the process's first runtime decides for all.
 ///
 /// # Examples
 ///
@@ -66,8 +67,8 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is out of its range: the text says which, and what is
-    /// right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot be. Otherwise what the OS said
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is out of its range, or `SWARD_CONTEXT` is wrong: the
+    /// text says which, and what is right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot be. Otherwise what the OS said
     /// when it refused a thread or a descriptor; nothing is left behind then.
     pub fn build(self) -> io::Result<Runtime> {
         Runtime::start(self.0.settings()?)

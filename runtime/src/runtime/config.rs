@@ -56,6 +56,16 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
+fn var(name: &str) -> io::Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(value)) => {
+            Err(invalid(format!("{name} is not valid Unicode: {value:?}")))
+        }
+    }
+}
+
 fn number(name: &str, value: &str, unit: &str) -> io::Result<usize> {
     match value.trim().parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -68,13 +78,6 @@ fn number(name: &str, value: &str, unit: &str) -> io::Result<usize> {
 impl Config {
     /// What the environment asks for.
     pub(super) fn from_env() -> io::Result<Self> {
-        let var = |name| match env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(env::VarError::NotPresent) => Ok(None),
-            Err(env::VarError::NotUnicode(value)) => {
-                Err(invalid(format!("{name} is not valid Unicode: {value:?}")))
-            }
-        };
         let mut config = Self::default();
         if let Some(value) = var("SWARD_WORKERS")? {
             let workers = number("SWARD_WORKERS", &value, "workers")?;
@@ -88,15 +91,6 @@ impl Config {
             let size = number("SWARD_STACK_SIZE", &value, "bytes")?;
             Class::for_size(size).map_err(|error| invalid(format!("SWARD_STACK_SIZE: {error}")))?;
             config.stack_size = Some(size);
-        }
-        if let Some(value) = var("SWARD_CONTEXT")? {
-            let names = context::NAMES;
-            if !names.contains(&value.as_str()) {
-                let right = names.join(", ");
-                return Err(invalid(format!(
-                    "SWARD_CONTEXT must be one of {right}, but is {value:?}"
-                )));
-            }
         }
         Ok(config)
     }
@@ -118,7 +112,7 @@ impl Config {
         }
     }
 
-    /// Checks everything, and fills in the defaults.
+    /// Checks everything, and fills in the defaults. Decides on the process's way of switching stacks.
     pub(super) fn settings(self) -> io::Result<Settings> {
         let workers = self.workers.unwrap_or_else(num_cpus::get);
         check_workers(workers)?;
@@ -151,6 +145,7 @@ impl Config {
         } else {
             Guard::Auto
         };
+        choose_context()?;
         Ok(Settings {
             name,
             workers,
@@ -159,6 +154,20 @@ impl Config {
             guard,
         })
     }
+}
+
+/// Makes the process switch stacks as `SWARD_CONTEXT` says. The first runtime decides, whoever makes it: all runtimes of
+/// a process share one way, so none of them can have it as a setting of its own.
+pub(super) fn choose_context() -> io::Result<()> {
+    let name = var("SWARD_CONTEXT")?;
+    if context::choose(name.as_deref()) {
+        return Ok(());
+    }
+    let right = context::NAMES.join(", ");
+    let value = name.unwrap_or_default();
+    Err(invalid(format!(
+        "SWARD_CONTEXT must be one of {right}, but is {value:?}"
+    )))
 }
 
 fn check_workers(workers: usize) -> io::Result<()> {

@@ -1,14 +1,16 @@
-//! What the attribute macros and `go!` expand to calls of. Not for users: it may change at any time.
+//! What the attribute macros and `go!` expand to calls of, and what the benchmarks reach into. Not for users: it may
+//! change at any time.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 
-use super::config::{self, home_name};
+use super::config::{self, choose_context, home_name};
 use super::default::default_runtime;
 use super::handle::Runtime;
 use super::join::JoinHandle;
 use super::spawn::refused;
+use crate::context;
 
 /// The arguments of an attribute.
 #[derive(Clone, Copy, Default, Debug)]
@@ -72,4 +74,16 @@ fn test_runtime(config: Config) -> Runtime {
 #[track_caller]
 pub fn spawned<T>(result: io::Result<JoinHandle<T>>) -> JoinHandle<T> {
     result.unwrap_or_else(|error| refused(&error))
+}
+
+/// Switches from the caller's stack to another and back, `n` times, in the way `SWARD_CONTEXT` says, without a scheduler.
+///
+/// # Panics
+///
+/// If `SWARD_CONTEXT` is wrong, or there is no memory for a stack.
+pub fn switch_round_trips(n: u64) {
+    if let Err(error) = choose_context() {
+        panic!("{error}");
+    }
+    context::round_trips(n);
 }
