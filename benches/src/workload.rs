@@ -3,8 +3,8 @@
 use crate::outcome::Outcome;
 use crate::runtimes::{self, Runtime};
 use crate::work::{
-    Job, echo::Echo, fib::Fib, http::Http, imbalance::Imbalance, parked::Parked,
-    ping_pong::PingPong, skynet::Skynet, sleepers::Sleepers, spawning, switch, yielding::Yielding,
+    Job, echo::Echo, fib::Fib, http, imbalance::Imbalance, parked::Parked, ping_pong::PingPong,
+    skynet::Skynet, sleepers::Sleepers, spawning, switch, yielding::Yielding,
 };
 
 /// What is measured, how much of it, by whom.
@@ -60,6 +60,7 @@ const PEERS: &[Runtime] = &[
     Runtime::May,
     Runtime::Threads,
     Runtime::Go,
+    Runtime::Java,
     Runtime::Gevent,
     Runtime::Asyncio,
 ];
@@ -67,6 +68,17 @@ const PEERS: &[Runtime] = &[
 const COMPILED: &[Runtime] = &[
     Runtime::Sward,
     Runtime::Tokio,
+    Runtime::Smol,
+    Runtime::May,
+    Runtime::Threads,
+    Runtime::Go,
+    Runtime::Java,
+];
+/// For HTTP: what Java's own library serves it with is not what its experts take.
+const WEB: &[Runtime] = &[
+    Runtime::Sward,
+    Runtime::Tokio,
+    Runtime::Hyper,
     Runtime::Smol,
     Runtime::May,
     Runtime::Threads,
@@ -109,8 +121,8 @@ const HTTP_SERVER: Workload = Workload {
     n: 4,
     smoke: 1,
     threads_n: Some(4),
-    runtimes: COMPILED,
-    run: runtimes::run::<Http>,
+    runtimes: WEB,
+    run: http::run,
     ..PLAIN
 };
 

@@ -8,7 +8,7 @@ mod may;
 mod os;
 mod smol;
 mod sward;
-mod tokio;
+pub(crate) mod tokio;
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -21,26 +21,31 @@ use crate::work::{Family, Job};
 pub(crate) enum Runtime {
     Sward,
     Tokio,
+    /// On tokio; for HTTP only.
+    Hyper,
     Smol,
     May,
     Threads,
     Corosensei,
     Context,
     Go,
+    Java,
     Gevent,
     Asyncio,
 }
 
 impl Runtime {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Sward,
         Self::Tokio,
+        Self::Hyper,
         Self::Smol,
         Self::May,
         Self::Threads,
         Self::Corosensei,
         Self::Context,
         Self::Go,
+        Self::Java,
         Self::Gevent,
         Self::Asyncio,
     ];
@@ -49,15 +54,22 @@ impl Runtime {
         match self {
             Self::Sward => "sward",
             Self::Tokio => "tokio",
+            Self::Hyper => "hyper",
             Self::Smol => "smol",
             Self::May => "may",
             Self::Threads => "threads",
             Self::Corosensei => "corosensei",
             Self::Context => "context",
             Self::Go => "go",
+            Self::Java => "java",
             Self::Gevent => "gevent",
             Self::Asyncio => "asyncio",
         }
+    }
+
+    /// Whether it is a program in another language: `crate::foreign` runs it.
+    pub(crate) fn is_foreign(self) -> bool {
+        matches!(self, Self::Go | Self::Java | Self::Gevent | Self::Asyncio)
     }
 
     pub(crate) fn by_name(name: &str) -> Result<Self, String> {

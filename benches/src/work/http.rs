@@ -7,12 +7,20 @@ use std::io::{Read, Write};
 
 use httparse::Status;
 
-use super::{Family, Job};
+use super::{Family, Job, hyper};
 use crate::outcome::Outcome;
-use crate::runtimes::{Tasks, Threads};
+use crate::runtimes::{self, Runtime, Tasks, Threads};
 use crate::serving;
 
-pub(crate) struct Http;
+struct Http;
+
+/// Hyper is no runtime of its own, but a way to write this on tokio.
+pub(crate) fn run(runtime: Runtime, job: Job) -> Result<Outcome, String> {
+    match runtime {
+        Runtime::Hyper => Ok(hyper::run(job)),
+        other => runtimes::run::<Http>(other, job),
+    }
+}
 
 const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";

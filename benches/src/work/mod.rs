@@ -5,6 +5,7 @@
 pub(crate) mod echo;
 pub(crate) mod fib;
 pub(crate) mod http;
+pub(crate) mod hyper;
 pub(crate) mod imbalance;
 pub(crate) mod parked;
 pub(crate) mod ping_pong;

@@ -1,5 +1,5 @@
 //! Two greenlets wake each other in turn, `n` wakes in all. Code that blocks uses park and unpark; tokio a `Notify`, smol
-//! a channel of one place; Go two channels.
+//! a channel of one place; Go two channels, Java park and unpark.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
