@@ -132,7 +132,7 @@ pub(crate) static ALL: &[Workload] = &[
         what: "from one stack to another, without a scheduler, one way",
         n: 50 * MILLION,
         workers: &[1],
-        runtimes: &[Runtime::Corosensei, Runtime::Context],
+        runtimes: &[Runtime::Sward, Runtime::Corosensei, Runtime::Context],
         run: switch::run,
         ..PLAIN
     },

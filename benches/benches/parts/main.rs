@@ -6,6 +6,7 @@
 
 mod queue;
 mod spawn;
+mod switch;
 mod tcp;
 mod timer;
 mod wake;
@@ -25,6 +26,7 @@ fn main() {
         .warm_up_time(WARM_UP)
         .measurement_time(MEASUREMENT)
         .configure_from_args();
+    switch::bench(&mut criterion);
     spawn::bench(&mut criterion);
     wake::bench(&mut criterion);
     timer::bench(&mut criterion);

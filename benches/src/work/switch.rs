@@ -13,6 +13,7 @@ use crate::runtimes::Runtime;
 pub(crate) fn run(runtime: Runtime, job: Job) -> Result<Outcome, String> {
     let begun = Instant::now();
     match runtime {
+        Runtime::Sward => sward::__bench::switch_round_trips(job.n),
         Runtime::Corosensei => corosensei(job.n),
         Runtime::Context => boost(job.n),
         other => return Err(format!("{} shows no raw switch", other.name())),
