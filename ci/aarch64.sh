@@ -55,7 +55,11 @@ try() {
     passed=$((passed + good)) failed=$((failed + bad))
 }
 
+# Optimised, for what the optimiser does is part of what is tested; but not as slowly as for a release.
 flags=(--release --target "$triple")
+for setting in lto=false codegen-units=16 debug=false; do
+    flags+=(--config "profile.release.$setting")
+done
 test_programs "$scratch/programs" "${flags[@]}" -p sward -p sward-tests --lib --tests
 while read -r name program <&3; do
     case $name in examples_* | macros_ui*) continue ;; esac
