@@ -68,8 +68,8 @@ impl RuntimeBuilder {
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is out of its range, or `SWARD_CONTEXT` is wrong: the
-    /// text says which, and what is right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot be. Otherwise what the OS said
-    /// when it refused a thread or a descriptor; nothing is left behind then.
+    /// text says which, and what is right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot
+    /// be. Otherwise what the OS said when it refused a thread or a descriptor; nothing is left behind then.
     pub fn build(self) -> io::Result<Runtime> {
         Runtime::start(self.0.settings()?)
     }
