@@ -78,3 +78,11 @@ pub(super) unsafe fn switch(to: Context, data: usize) -> Transfer {
         unsafe { asm::switch(to, data) }
     }
 }
+
+/// Brings the lines at and above `address` near. A hint, whatever the address.
+#[inline(always)]
+pub(super) fn prefetch(address: *const u8) {
+    asm::prefetch(address);
+    asm::prefetch(address.wrapping_add(64));
+    asm::prefetch(address.wrapping_add(128));
+}

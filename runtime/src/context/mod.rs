@@ -109,6 +109,12 @@ impl Context {
         unsafe { choice::fresh(top, bottom, entry) }
     }
 
+    /// Has the memory that `resume` will read first brought near, if the processor can.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        choice::prefetch(self.0.as_ptr().cast_const().cast());
+    }
+
     /// Leaves the running execution for this one, which gets `data`. Returns when somebody resumes it.
     ///
     /// # Safety

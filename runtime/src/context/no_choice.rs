@@ -10,3 +10,7 @@ pub(crate) const NAMES: &[&str] = &["boost"];
 pub(crate) fn choose(name: Option<&str>) -> bool {
     name.is_none_or(|name| NAMES.contains(&name))
 }
+
+/// There is no portable hint.
+#[inline(always)]
+pub(super) fn prefetch(_address: *const u8) {}

@@ -95,12 +95,18 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    // SAFETY: passed on to the caller.
-    let header = unsafe { Header::new(Cell::<F, T>::VTABLE, schedule, origin) };
-    let cell = memory::place(Cell {
-        header,
-        body: UnsafeCell::new(Body::<F, T>::Closure(f)),
-    });
+    let cell = memory::room_for::<Cell<F, T>>();
+    let place = cell.as_ptr();
+    // SAFETY: memory for a cell; the rest is passed on to the caller.
+    unsafe {
+        Header::write(
+            &raw mut (*place).header,
+            Cell::<F, T>::VTABLE,
+            schedule,
+            origin,
+        );
+        (&raw mut (*place).body).write(UnsafeCell::new(Body::Closure(f)));
+    }
     let header = cell.cast::<Header>();
     let handle = RawHandle {
         // SAFETY: a new header counts two references; this is the handle's.
@@ -215,12 +221,14 @@ where
     /// # Safety
     /// Nothing refers to the cell any more.
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: made by `place` in `create`.
-        let cell = unsafe { memory::remove(header.cast::<Self>()) };
+        let cell = header.cast::<Self>();
         debug_assert!(
-            matches!(cell.body.into_inner(), Body::Empty),
+            // SAFETY: the cell is there, and ours alone.
+            matches!(unsafe { &*Self::body(header) }, Body::Empty),
             "a cell was freed with its body"
         );
+        // SAFETY: made by `create` in memory from `room_for`.
+        unsafe { memory::remove(cell) };
     }
 }
 

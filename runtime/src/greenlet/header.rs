@@ -6,6 +6,7 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::num::NonZero;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -66,14 +67,22 @@ pub(crate) struct Life {
     pub(crate) context: Option<Context>,
     /// The home, from the first run (for a local child from its birth) to the end.
     pub(crate) home: Option<Arc<Home>>,
+    /// The stack, from the first run to the end.
+    pub(crate) stack: Option<Stack>,
     /// Its place in the list of suspended greenlets, once it is there.
-    pub(crate) census: Option<(u32, u32)>,
+    pub(crate) census: Option<Place>,
     /// Which worker ran it last; `NOWHERE` until it runs.
     pub(crate) worker: u32,
     /// The home is occupied on this greenlet's behalf while it is on its way to a worker.
     pub(crate) holds_home: bool,
-    /// The stack, from the first run to the end.
-    pub(crate) stack: Option<Stack>,
+}
+
+/// A place in the list of suspended greenlets: which part of the list, and where in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) shard: u16,
+    /// Counted from one.
+    pub(crate) number: NonZero<u32>,
 }
 
 /// The worker of a greenlet that never ran.
@@ -89,6 +98,7 @@ pub(crate) struct Header {
     /// Touched by the holder of the right to run only.
     life: UnsafeCell<Life>,
     pub(super) state: State,
+    pub(crate) class: Class,
     refs: AtomicUsize,
     vtable: &'static VTable,
     /// # Invariant
@@ -97,7 +107,6 @@ pub(crate) struct Header {
     /// # Invariant
     /// See `state`: who owns the joiner slot.
     pub(super) joiner: UnsafeCell<Option<Token>>,
-    pub(crate) class: Class,
     pub(crate) id: u64,
     pub(crate) name: Option<Box<str>>,
     pub(crate) site: &'static Location<'static>,
@@ -114,35 +123,40 @@ pub(crate) struct Origin {
 }
 
 impl Header {
-    /// A header with two references: the life's and the handle's.
+    /// Writes a header with two references to `place`: the life's and the handle's. Field by field, for it is large, and
+    /// made for each greenlet.
     ///
     /// # Safety
-    /// `schedule` outlives the greenlet: it may be freed only when the greenlet is done.
-    pub(super) unsafe fn new(
+    /// `place` is memory for a header. `schedule` outlives the greenlet: it may be freed only when the greenlet is done.
+    #[inline]
+    pub(super) unsafe fn write(
+        place: *mut Self,
         vtable: &'static VTable,
         schedule: NonNull<dyn Schedule>,
         origin: Origin,
-    ) -> Self {
-        Self {
-            link: Link::new(),
-            refs: AtomicUsize::new(2),
-            state: State::new(),
-            wait: WaitWord::new(),
-            vtable,
-            schedule,
-            life: UnsafeCell::new(Life {
-                context: None,
-                home: origin.home,
-                census: None,
-                worker: NOWHERE,
-                holds_home: false,
-                stack: None,
-            }),
-            joiner: UnsafeCell::new(None),
-            class: origin.class,
-            id: origin.id,
-            name: origin.name,
-            site: origin.site,
+    ) {
+        let life = Life {
+            context: None,
+            home: origin.home,
+            stack: None,
+            census: None,
+            worker: NOWHERE,
+            holds_home: false,
+        };
+        // SAFETY: the caller's memory; each field is written once.
+        unsafe {
+            (&raw mut (*place).link).write(Link::new());
+            (&raw mut (*place).wait).write(WaitWord::new());
+            (&raw mut (*place).life).write(UnsafeCell::new(life));
+            (&raw mut (*place).state).write(State::new());
+            (&raw mut (*place).class).write(origin.class);
+            (&raw mut (*place).refs).write(AtomicUsize::new(2));
+            (&raw mut (*place).vtable).write(vtable);
+            (&raw mut (*place).schedule).write(schedule);
+            (&raw mut (*place).joiner).write(UnsafeCell::new(None));
+            (&raw mut (*place).id).write(origin.id);
+            (&raw mut (*place).name).write(origin.name);
+            (&raw mut (*place).site).write(origin.site);
         }
     }
 
@@ -352,6 +366,11 @@ impl fmt::Debug for Runnable {
 }
 
 const _: () = assert!(std::mem::offset_of!(Header, link) == 0);
+#[cfg(all(target_pointer_width = "64", not(loom)))]
+const _: () = assert!(
+    std::mem::offset_of!(Header, state) <= 72,
+    "a line holds what a switch needs"
+);
 const _: fn() = || {
     fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<GreenletRef>();

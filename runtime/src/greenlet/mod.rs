@@ -28,7 +28,7 @@ pub(crate) use cell::{Failure, RawHandle, Unrun, create};
 pub use handle::Greenlet;
 pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{
-    GreenletRef, Header, NOWHERE, NeverRan, Origin, Runnable, Schedule, TimerKey,
+    GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -7,13 +7,8 @@ use libc::__errno_location as location;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use libc::__error as location;
 
-/// The calling identity's errno.
-pub(crate) fn errno() -> i32 {
-    // SAFETY: libc gives the address of the calling thread's own errno.
-    unsafe { *location() }
-}
-
 /// Where the calling identity's errno is; it stays there for as long as the identity lives.
+#[derive(Debug)]
 pub(crate) struct Errno(*mut i32, i32);
 
 impl Errno {
@@ -33,10 +28,4 @@ impl Errno {
         // SAFETY: the identity is the same, so its errno is still there.
         unsafe { *self.0 = self.1 };
     }
-}
-
-/// Sets it.
-pub(crate) fn set_errno(errno: i32) {
-    // SAFETY: as above.
-    unsafe { *location() = errno };
 }

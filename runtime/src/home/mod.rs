@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::abort::AbortOnUnwind;
 use crate::base::link::Link;
-pub(crate) use errno::{Errno, errno, set_errno};
+pub(crate) use errno::Errno;
 pub(crate) use occupancy::Enter;
 use occupancy::Occupancy;
 pub(crate) use pointer::can_move;

@@ -9,7 +9,7 @@ use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
 use crate::greenlet::{
     Begin, Epoch, Myself, Owner, ThreadOwner, Token, UNPARKED, WaitWord, is_greenlet,
 };
-use crate::home;
+use crate::home::Errno;
 
 /// The tag of the timer's token.
 const TIMED_OUT: u16 = u16::MAX - 1;
@@ -61,27 +61,31 @@ pub(crate) struct Wait {
     waiter: Waiter,
     epoch: Epoch,
     over: bool,
-    /// errno when the wait began. The locks on the way may change it, although nothing that the caller asked for failed.
-    errno: i32,
+    /// errno when the wait began, if there are locks on the way, which may change it although nothing that the caller asked
+    /// for failed.
+    errno: Option<Errno>,
 }
 
 impl Wait {
     /// Begins a wait of whoever calls.
     pub(crate) fn begin() -> Self {
+        let errno = Errno::save();
         match Self::begin_as(Waiter::current(), false) {
-            Some(wait) => wait,
+            Some(mut wait) => {
+                wait.errno = Some(errno);
+                wait
+            }
             None => unreachable!("a closed wait takes no permit"),
         }
     }
 
     fn begin_as(waiter: Waiter, open: bool) -> Option<Self> {
-        let errno = home::errno();
         match waiter.word().begin(open) {
             Begin::Armed(epoch) => Some(Self {
                 waiter,
                 epoch,
                 over: false,
-                errno,
+                errno: None,
             }),
             Begin::Permitted => None,
         }
@@ -110,7 +114,9 @@ impl Wait {
             }
         }
         self.over = true;
-        home::set_errno(self.errno);
+        if let Some(errno) = self.errno.take() {
+            errno.restore();
+        }
         match self.waiter.word().end() {
             Some(TIMED_OUT) => Ended::TimedOut,
             Some(tag) => Ended::Fired(tag),
@@ -154,7 +160,9 @@ pub(crate) fn park() {
 pub(crate) fn park_until(deadline: Instant) {
     match Myself::current() {
         Some(greenlet) => {
-            if let Some(wait) = Wait::begin_as(Waiter::Greenlet(greenlet), true) {
+            let errno = Errno::save();
+            if let Some(mut wait) = Wait::begin_as(Waiter::Greenlet(greenlet), true) {
+                wait.errno = Some(errno);
                 let _ = wait.park_until(Some(deadline));
             }
         }

@@ -4,15 +4,13 @@
 //! is what shutdown needs to find those that are parked. Sharded, so that workers hardly ever meet in it.
 #![forbid(unsafe_code)]
 
+use std::num::NonZero;
 use std::sync::Mutex;
 
 use crossbeam_utils::CachePadded;
 
 use crate::base::lock::lock;
-use crate::greenlet::GreenletRef;
-
-/// Where a greenlet stands: shard and place.
-pub(crate) type Place = (u32, u32);
+use crate::greenlet::{GreenletRef, Place};
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -47,13 +45,17 @@ impl Census {
                 inner.places.len() - 1
             }
         };
-        (shard as u32, place as u32)
+        let number = u32::try_from(place + 1).ok().and_then(NonZero::new);
+        Place {
+            shard: shard as u16,
+            number: number.expect("fewer than four billion greenlets"),
+        }
     }
 
     /// Takes a greenlet out.
-    pub(crate) fn leave(&self, (shard, place): Place) {
-        let (shard, place) = (shard as usize, place as usize);
-        let mut inner = lock(&self.0[shard]);
+    pub(crate) fn leave(&self, place: Place) {
+        let mut inner = lock(&self.0[usize::from(place.shard)]);
+        let place = place.number.get() as usize - 1;
         let greenlet = inner.places[place].take();
         inner.free.push(place);
         if inner.free.len() == inner.places.len() && inner.places.capacity() > 4096 {

@@ -20,10 +20,8 @@ use super::monitor::Monitor;
 use super::parker::Parker;
 use super::worker::Worker;
 use crate::base::lock::lock;
-use crate::greenlet::{
-    Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create, is_greenlet,
-};
-use crate::home::{self, Home};
+use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
+use crate::home::{self, Errno, Home};
 use crate::reactor::Reactor;
 use crate::stack::{Class, Guard, Pool};
 use crate::timer::Timers;
@@ -199,7 +197,7 @@ impl Shared {
         T: 'static,
     {
         // The locks on the way may change errno, although nothing that the caller asked for failed.
-        let errno = home::errno();
+        let errno = Errno::save();
         let worker = self.current_worker();
         if worker.is_none() {
             // SeqCst, against `close_and_settle`: either it sees us spawning and waits for the end of the push, or we
@@ -240,7 +238,7 @@ impl Shared {
         if worker.is_none() {
             self.spawning.fetch_sub(1, SeqCst);
         }
-        home::set_errno(errno);
+        errno.restore();
         result
     }
 
@@ -280,7 +278,11 @@ impl Shared {
     /// a suspension.
     pub(super) fn current_worker(&self) -> Option<&Worker> {
         // SAFETY: the slot of the caller's own identity.
-        let carrier = unsafe { (*home::slot()).carrier() };
+        self.worker_in(unsafe { &*home::slot() })
+    }
+
+    fn worker_in(&self, slot: &home::Slot) -> Option<&Worker> {
+        let carrier = slot.carrier();
         // SAFETY: only workers are ever put into a slot as carriers, by a pointer to their first field; a worker stays
         // where it is while its thread, or a greenlet on it, runs.
         let worker = unsafe { carrier.cast::<Worker>().as_ref() }?;
@@ -460,10 +462,12 @@ impl Remote {
 
 impl Schedule for Shared {
     fn ready(&self, runnable: Runnable) {
-        let errno = home::errno();
-        if let Some(worker) = self.current_worker() {
-            worker.woken(runnable, is_greenlet());
-            home::set_errno(errno);
+        let errno = Errno::save();
+        // SAFETY: the slot of the caller's own identity.
+        let slot = unsafe { &*home::slot() };
+        if let Some(worker) = self.worker_in(slot) {
+            worker.woken(runnable, !slot.greenlet().is_null());
+            errno.restore();
             return;
         }
         // Once the greenlet is in a queue it may run, end, and let its runtime end too: hold on to ourselves first.
@@ -473,7 +477,7 @@ impl Schedule for Shared {
             Arc::from_raw(self)
         };
         self.push_from_outside(runnable);
-        home::set_errno(errno);
+        errno.restore();
     }
 
     fn arm(&self, at: Instant, token: Token) -> TimerKey {

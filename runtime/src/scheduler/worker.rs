@@ -37,6 +37,9 @@ use crate::stack::{self, Stack};
 /// How often a worker looks outside before its own queue. Go's number; any prime of that size would do, so that it does
 /// not fall in step with the length of a queue.
 const OUTSIDE_EVERY: u32 = 61;
+/// How many such looks come for one at the oldest that has never run. That one is the root of the largest part of a tree, as
+/// a rule, and to start it early costs memory: this is for fairness alone, after some thousand turns. Arbitrary.
+const OLDEST_EVERY: u32 = 64;
 /// How often in a row the run-next slot is preferred to the queue, so that two greenlets that wake each other do not
 /// starve the rest. Tokio's number.
 const NEXT_IN_A_ROW: u32 = 3;
@@ -70,6 +73,8 @@ pub(super) struct Worker {
     searching: Cell<bool>,
     /// It is time to look at the drivers and the injector before all else.
     look_outside: Cell<bool>,
+    /// Counts those looks.
+    looks: Cell<u32>,
     /// The one that leaves goes to the base, which takes the next one itself.
     to_base: Cell<bool>,
     /// The next one has the home of the one that leaves, which therefore is not left.
@@ -113,6 +118,7 @@ impl Worker {
             next_in_a_row: Cell::new(0),
             searching: Cell::new(false),
             look_outside: Cell::new(false),
+            looks: Cell::new(1),
             to_base: Cell::new(false),
             home_kept: Cell::new(false),
             spent: RefCell::default(),
@@ -247,9 +253,15 @@ impl Worker {
         let due = self.tick();
         if self.look_outside.replace(false) || due {
             self.turn_drivers();
-            if let Some(runnable) = self.take_injected().or_else(|| self.take_oldest()) {
+            if let Some(runnable) = self.take_injected() {
                 return Some(runnable);
             }
+            if self.looks.get() == 0
+                && let Some(runnable) = self.take_oldest()
+            {
+                return Some(runnable);
+            }
+            self.looks.set((self.looks.get() + 1) % OLDEST_EVERY);
         }
         self.take_local().or_else(|| self.take_injected())
     }
@@ -478,6 +490,9 @@ impl Worker {
         let life = runnable.life();
         if life.worker == NOWHERE {
             return self.prepare_fresh(runnable, mine, effort);
+        }
+        if let Some(context) = &life.context {
+            context.prefetch();
         }
         let home = life.home.as_deref().expect("it has run");
         if self.enter_home(home, link, &mut life.holds_home, mine) == Enter::Waits {

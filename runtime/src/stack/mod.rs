@@ -50,9 +50,10 @@ use std::ptr::NonNull;
 #[must_use = "a stack that is dropped is lost"]
 pub(crate) struct Stack {
     bottom: NonNull<u8>,
-    top: NonNull<u8>,
-    class: Class,
     pool: PoolId,
+    class: Class,
+    /// How many steps the top lies below the end of the slot.
+    colour: u8,
 }
 
 // SAFETY: a stack is plain memory that belongs to the owner of the `Stack`, on whatever thread.
@@ -80,13 +81,11 @@ impl Stack {
     fn new(slot: Slot, class: Class, pool: PoolId, page_shift: u32) -> Stack {
         let bottom = slot.bottom();
         let colour = (bottom.addr().get() >> page_shift) % COLOURS;
-        // SAFETY: a slot of the class has so many usable bytes, and they are more than the colours take.
-        let top = unsafe { bottom.add(class.size() - colour * COLOUR_STEP) };
         Stack {
             bottom,
-            top,
-            class,
             pool,
+            class,
+            colour: colour as u8,
         }
     }
 
@@ -97,7 +96,9 @@ impl Stack {
 
     /// The address just above the stack, where it starts to grow down from. A multiple of 16.
     pub(crate) fn top(&self) -> *mut u8 {
-        self.top.as_ptr()
+        let below_end = usize::from(self.colour) * COLOUR_STEP;
+        // SAFETY: a slot of the class has so many usable bytes, and they are more than the colours take.
+        unsafe { self.bottom.as_ptr().add(self.class.size() - below_end) }
     }
 
     /// The lowest usable address. The guard is below.
@@ -106,7 +107,6 @@ impl Stack {
     }
 
     /// The size class.
-    #[allow(dead_code, reason = "for the report of an overflow")]
     pub(crate) fn class(&self) -> Class {
         self.class
     }
@@ -117,3 +117,8 @@ impl Stack {
         self.class.size()
     }
 }
+
+const _: () = assert!(
+    size_of::<Option<Stack>>() == 16,
+    "it lies in each greenlet's hot line"
+);
