@@ -66,9 +66,9 @@ fn workers() {
         )
     };
     child::run("workers/unset", &[], body, printed("true"));
-    for wrong in ["0", "abc", "-1", "1.5", ""] {
+    for wrong in ["0", "4097", "abc", "-1", "1.5", ""] {
         let environment = [("SWARD_WORKERS", wrong)];
-        let words = ["SWARD_WORKERS", wrong, "1 or more"];
+        let words = ["SWARD_WORKERS", wrong, "1 to 4096"];
         child::run(
             &format!("workers/{wrong:?}"),
             &environment,
@@ -173,22 +173,26 @@ fn stack_sizes() {
         printed("deep"),
     );
     let small = || println!("{}", sward::spawn(|| 4).join().unwrap());
-    child::run(
-        "stack_sizes/small",
-        &[("SWARD_STACK_SIZE", "65536")],
-        small,
-        printed("4"),
-    );
+    // Down to nothing, which is rounded up as in code.
+    for size in ["65536", "0"] {
+        child::run(
+            &format!("stack_sizes/{size}"),
+            &[("SWARD_STACK_SIZE", size)],
+            small,
+            printed("4"),
+        );
+    }
     for wrong in [
         "abc",
         "-5",
         "",
         "64K",
+        "1073741825",
         "99999999999999",
         "99999999999999999999999",
     ] {
         let environment = [("SWARD_STACK_SIZE", wrong)];
-        let words = ["SWARD_STACK_SIZE", wrong];
+        let words = ["SWARD_STACK_SIZE", wrong, "0 to 1073741824"];
         child::run(
             &format!("stack_sizes/{wrong:?}"),
             &environment,

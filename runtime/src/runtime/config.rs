@@ -1,6 +1,7 @@
 //! What a runtime can be told, and the environment's words for it.
 #![forbid(unsafe_code)]
 
+use std::ops::RangeInclusive;
 use std::{env, io};
 
 use crate::context;
@@ -49,6 +50,9 @@ pub(super) struct Config {
     pub(super) mprotect_guards: bool,
 }
 
+/// How many workers there may be.
+const WORKERS: RangeInclusive<usize> = 1..=MAX_WORKERS;
+
 /// The names of the kinds of homes.
 const HOME_NAMES: [&str; 2] = ["moving", "fixed"];
 
@@ -66,11 +70,14 @@ fn var(name: &str) -> io::Result<Option<String>> {
     }
 }
 
-fn number(name: &str, value: &str, unit: &str) -> io::Result<usize> {
+/// `value` as a number within `range`, whose `unit` is named in the error.
+fn number(name: &str, value: &str, range: RangeInclusive<usize>, unit: &str) -> io::Result<usize> {
     match value.trim().parse() {
-        Ok(number) if number > 0 => Ok(number),
+        Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(invalid(format!(
-            "{name} must be a number of {unit}, 1 or more, but is {value:?}"
+            "{name} must be a number of {unit}, {} to {}, but is {value:?}",
+            range.start(),
+            range.end(),
         ))),
     }
 }
@@ -80,17 +87,15 @@ impl Config {
     pub(super) fn from_env() -> io::Result<Self> {
         let mut config = Self::default();
         if let Some(value) = var("SWARD_WORKERS")? {
-            let workers = number("SWARD_WORKERS", &value, "workers")?;
-            check_workers(workers).map_err(|error| invalid(format!("SWARD_WORKERS: {error}")))?;
-            config.workers = Some(workers);
+            config.workers = Some(number("SWARD_WORKERS", &value, WORKERS, "workers")?);
         }
         if let Some(value) = var("SWARD_HOMES")? {
             config.homes_kind = Some(home_name("SWARD_HOMES", &value)?);
         }
         if let Some(value) = var("SWARD_STACK_SIZE")? {
-            let size = number("SWARD_STACK_SIZE", &value, "bytes")?;
-            Class::for_size(size).map_err(|error| invalid(format!("SWARD_STACK_SIZE: {error}")))?;
-            config.stack_size = Some(size);
+            // From 0, as in code: what is too small is rounded up.
+            let sizes = 0..=Class::LARGEST_SIZE;
+            config.stack_size = Some(number("SWARD_STACK_SIZE", &value, sizes, "bytes")?);
         }
         Ok(config)
     }
@@ -171,7 +176,7 @@ pub(super) fn choose_context() -> io::Result<()> {
 }
 
 fn check_workers(workers: usize) -> io::Result<()> {
-    if (1..=MAX_WORKERS).contains(&workers) {
+    if WORKERS.contains(&workers) {
         return Ok(());
     }
     Err(invalid(format!(
