@@ -24,6 +24,14 @@ fn went_on(runtime: &Runtime) {
     println!("went on");
 }
 
+/// The line that sward adds to the hook's when nobody can have the panic any more.
+const UNJOINED: &str = "nobody joined";
+
+fn unjoined(ended: &Ended, text: &str, name: Option<&str>) {
+    checked(ended, text, name);
+    assert_eq!(ended.errors_with(UNJOINED), 1, "{ended}");
+}
+
 fn checked(ended: &Ended, text: &str, name: Option<&str>) {
     ended.succeeded();
     assert_eq!(ended.stdout, "went on\n");
@@ -50,7 +58,7 @@ fn a_detached_greenlets_panic_is_printed_once() {
             );
             went_on(runtime);
         },
-        |ended| checked(&ended, "the text 7", Some("Wilhelmina")),
+        |ended| unjoined(&ended, "the text 7", Some("Wilhelmina")),
     );
 }
 
@@ -67,7 +75,7 @@ fn a_handle_dropped_after_the_panic() {
             drop(handle);
             went_on(runtime);
         },
-        |ended| checked(&ended, "the text", Some("Wilhelmina")),
+        |ended| unjoined(&ended, "the text", Some("Wilhelmina")),
     );
 }
 
@@ -79,7 +87,7 @@ fn a_nameless_greenlets_panic() {
             drop(runtime.spawn(|| panic!("the text")));
             went_on(runtime);
         },
-        |ended| checked(&ended, "the text", None),
+        |ended| unjoined(&ended, "the text", None),
     );
 }
 
@@ -93,7 +101,7 @@ fn a_joined_panic_is_printed_by_the_hook_alone() {
         },
         |ended| {
             checked(&ended, "the text", None);
-            assert_eq!(ended.errors_with("nobody joined"), 0, "{ended}");
+            assert_eq!(ended.errors_with(UNJOINED), 0, "{ended}");
         },
     );
 }
@@ -115,12 +123,14 @@ fn many_at_once() {
         },
         |ended| {
             ended.succeeded();
+            assert_eq!(ended.errors_with(UNJOINED), 20, "{ended}");
+            let lines = ended.stderr.lines();
+            let unjoined: Vec<&str> = lines.filter(|line| line.contains(UNJOINED)).collect();
             for number in 100..120 {
                 assert_eq!(ended.errors_with(&format!("text {number}.")), 1, "{ended}");
-                assert!(
-                    ended.errors_with(&format!("number {number}")) >= 1,
-                    "{ended}"
-                );
+                let name = format!("'number {number}'");
+                let named = unjoined.iter().filter(|line| line.contains(&name));
+                assert_eq!(named.count(), 1, "{ended}");
             }
         },
     );
@@ -153,6 +163,8 @@ fn a_hook_of_the_program() {
         |ended| {
             ended.succeeded();
             assert_eq!(ended.errors_with("the text"), 0, "{ended}");
+            // The hook is the program's own, and this line is not the hook's.
+            assert_eq!(ended.errors_with(UNJOINED), 1, "{ended}");
         },
     );
 }
