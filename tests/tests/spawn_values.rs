@@ -256,3 +256,11 @@ fn fresh_greenlets_are_taken_over_by_idle_workers() {
         });
     });
 }
+
+/// As std's `Thread` is.
+#[test]
+fn a_greenlet_can_be_kept_anywhere() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    fn check<T: Clone + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
+    check::<sward::Greenlet>();
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -32,6 +33,11 @@ pub(crate) const UNPARKED: u16 = u16::MAX;
 #[derive(Clone)]
 pub struct Greenlet(GreenletRef);
 
+// As std's `Thread`. A panic cannot leave what it refers to half changed: users reach nothing of it but the words by which it
+// is woken, and code of theirs never runs while those change.
+impl UnwindSafe for Greenlet {}
+impl RefUnwindSafe for Greenlet {}
+
 impl Greenlet {
     pub(crate) fn new(greenlet: GreenletRef) -> Self {
         Self(greenlet)
@@ -43,12 +49,29 @@ impl Greenlet {
     }
 
     /// The number of this greenlet: unique among all greenlets of this process, never used again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (one, other) = (sward::spawn(|| ()), sward::spawn(|| ()));
+    /// assert_ne!(one.greenlet().id(), other.greenlet().id());
+    /// assert_eq!(one.greenlet().clone().id(), one.greenlet().id());
+    /// ```
     #[must_use]
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
     /// The name it was given by [`Builder::name`](crate::Builder::name), if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let named = sward::Builder::new().name("worker").spawn(|| ())?;
+    /// assert_eq!(named.greenlet().name(), Some("worker"));
+    /// assert_eq!(sward::spawn(|| ()).greenlet().name(), None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
@@ -60,6 +83,24 @@ impl Greenlet {
     /// calls before that count as one. Only `park` and `park_timeout` are ended by it: a greenlet that sleeps, joins
     /// or waits for a socket goes on doing so. What the caller did before is seen by the greenlet after. Callable from
     /// greenlets and threads; never blocks. Nothing happens if the greenlet has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let ready = Arc::new(AtomicBool::new(false));
+    /// let seen = ready.clone();
+    /// let handle = sward::spawn(move || {
+    ///     while !seen.load(Ordering::Acquire) {
+    ///         sward::park();
+    ///     }
+    /// });
+    /// ready.store(true, Ordering::Release);
+    /// handle.greenlet().unpark();
+    /// handle.join().unwrap();
+    /// ```
     pub fn unpark(&self) {
         self.0.unpark(UNPARKED);
     }
