@@ -12,16 +12,15 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use examples_support::{Ended, Program, TOO_LONG, next_line, path};
+use examples_support::{Ended, Program, TOO_LONG, homes, next_line, path};
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use sward_tests::until;
 
-const KINDS: [(&str, &str); 4] = [
-    ("moving", "1"),
-    ("moving", "4"),
-    ("fixed", "1"),
-    ("fixed", "4"),
-];
+/// The kinds of homes that this machine has, with one worker and with four.
+fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let workers = |&homes| ["1", "4"].map(|workers| (homes, workers));
+    homes().iter().flat_map(workers)
+}
 
 struct Server {
     program: Program,
@@ -30,7 +29,7 @@ struct Server {
 
 impl Server {
     fn start() -> Server {
-        Server::start_with("moving", "2")
+        Server::start_with(homes()[0], "2")
     }
 
     fn start_with(homes: &str, workers: &str) -> Server {
@@ -85,7 +84,7 @@ impl Server {
 /// Runs `test` against a server of each kind, all at once.
 fn with_each_kind(test: impl Fn(&Server) + Sync) {
     thread::scope(|scope| {
-        for (homes, workers) in KINDS {
+        for (homes, workers) in kinds() {
             let test = &test;
             thread::Builder::new()
                 .name(format!("{homes} homes, {workers} workers"))
@@ -490,7 +489,7 @@ fn stats_tell_what_there_is() {
 
 #[test]
 fn an_interrupt_lets_the_requests_in_flight_finish() {
-    for (homes, workers) in KINDS {
+    for (homes, workers) in kinds() {
         let server = Server::start_with(homes, workers);
         let mut idle: Vec<_> = (0..10).map(|_| server.client()).collect();
         for client in &mut idle[..5] {
@@ -531,7 +530,7 @@ fn an_interrupt_lets_the_requests_in_flight_finish() {
 
 #[test]
 fn a_termination_signal_stops_it_too() {
-    for (homes, workers) in KINDS {
+    for (homes, workers) in kinds() {
         let ended = Server::start_with(homes, workers).stop(Signal::TERM);
         assert_eq!((ended.stdout, ended.stderr), (String::new(), String::new()));
     }
@@ -605,7 +604,7 @@ fn a_port_in_use_is_told() {
 
 #[test]
 fn without_descriptors_it_waits_for_them() {
-    for (homes, workers) in KINDS {
+    for (homes, workers) in kinds() {
         // Soft and hard limit, so that it cannot raise it.
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -n 64 && exec \"$0\" --addr 127.0.0.1:0"]);

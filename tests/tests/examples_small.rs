@@ -8,9 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use examples_support::{Program, TOO_LONG, path};
-
-const HOMES: [&str; 2] = ["moving", "fixed"];
+use examples_support::{Program, TOO_LONG, homes, path};
 
 fn command(name: &str, homes: &str) -> Command {
     let mut command = Command::new(path(name));
@@ -20,7 +18,7 @@ fn command(name: &str, homes: &str) -> Command {
 
 #[test]
 fn echo_sends_back_what_it_gets() {
-    for homes in HOMES {
+    for homes in homes() {
         let mut command = command("echo", homes);
         command.arg("127.0.0.1:0");
         let mut program = Program::start(command);
@@ -50,7 +48,7 @@ fn echo_sends_back_what_it_gets() {
 
 #[test]
 fn million_starts_parks_wakes_and_joins() {
-    for homes in HOMES {
+    for homes in homes() {
         let mut command = command("million", homes);
         command.arg("20000");
         let ended = Program::start(command).wait();
@@ -88,7 +86,7 @@ fn million_tells_a_wrong_number() {
 
 #[test]
 fn tour_finds_all_as_it_says() {
-    for homes in HOMES {
+    for homes in homes() {
         let ended = Program::start(command("tour", homes)).wait();
         assert!(ended.status.success(), "{ended:?}");
     }

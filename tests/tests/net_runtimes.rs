@@ -199,8 +199,10 @@ fn to_std_and_back() {
             let mut server = unsafe { TcpStream::from_raw_fd(number) };
             assert_eq!(server.as_raw_fd(), number);
             assert_eq!(server.as_fd().as_raw_fd(), number);
-            client.write_all(&[3]).unwrap();
+            // Sward's waits, although std's did not.
+            let writer = sward::spawn(move || client.write_all(&[3]).map(|()| client).unwrap());
             assert_eq!(server.read(&mut [0; 4]).unwrap(), 1);
+            writer.join().unwrap();
         });
     });
 }
@@ -225,6 +227,11 @@ fn listeners_to_std_and_back() {
             let standard = std::net::TcpListener::from(listener);
             assert_eq!(standard.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
             drop(client);
+            // Sward's waits, although std's did not.
+            let listener = TcpListener::from(standard);
+            let client = sward::spawn(move || TcpStream::connect(address).unwrap());
+            listener.accept().unwrap();
+            client.join().unwrap();
         });
     });
 }

@@ -1,14 +1,27 @@
 //! Stacks: as large as asked for, guarded at their end, and an error where there is no memory for one.
 
+use std::fs;
 use std::time::Duration;
 
-use sward::{Builder, Homes, Runtime};
+use sward::{Builder, Homes, JoinError, JoinHandle, Runtime};
+use sward_tests::identity::can_move;
 use sward_tests::{child, each_config, each_runtime, process, until};
 
 /// What a frame of `descend` takes at least.
 const FRAME: usize = 1024;
 /// Left to what lies above the first frame and below the last: the greenlet's own, a panic's.
 const MARGIN: usize = 10 * 1024;
+
+/// The kinds of homes that this machine has.
+fn kinds() -> impl Iterator<Item = (&'static str, Homes)> {
+    let kinds = [
+        ("moving", Homes::Moving { limit: 16 }),
+        ("fixed", Homes::Fixed),
+    ];
+    kinds
+        .into_iter()
+        .filter(|(_, homes)| *homes == Homes::Fixed || can_move())
+}
 
 /// Descends until it has used `bytes` of the stack, counted from `from`, and suspends there.
 #[inline(never)]
@@ -113,13 +126,8 @@ fn sizes_side_by_side() {
 /// Too deep ends the process by a signal; it does not go on with somebody else's memory.
 #[test]
 fn an_overflow_ends_the_process() {
-    for (name, homes) in [
-        (
-            "an_overflow_ends_the_process/moving",
-            Homes::Moving { limit: 8 },
-        ),
-        ("an_overflow_ends_the_process/fixed", Homes::Fixed),
-    ] {
+    for (kind, homes) in kinds() {
+        let name = format!("an_overflow_ends_the_process/{kind}");
         let body = || {
             // No core file.
             let none = rustix::process::Rlimit {
@@ -132,7 +140,7 @@ fn an_overflow_ends_the_process() {
             let handle = runtime.spawn(|| use_stack(1 << 30, &mut || ()));
             println!("{:?} {:?}", handle.join(), neighbours.len());
         };
-        child::run(name, &[], body, |ended| {
+        child::run(&name, &[], body, |ended| {
             use std::os::unix::process::ExitStatusExt;
             let signals = [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT];
             let signal = ended.status.signal();
@@ -148,10 +156,8 @@ fn an_overflow_ends_the_process() {
 /// Where the address space ends, `join` says that there was no stack. What runs goes on, and there are stacks again when it ends.
 #[test]
 fn no_memory_for_a_stack() {
-    for (name, homes) in [
-        ("no_memory_for_a_stack/moving", Homes::Moving { limit: 16 }),
-        ("no_memory_for_a_stack/fixed", Homes::Fixed),
-    ] {
+    for (kind, homes) in kinds() {
+        let name = format!("no_memory_for_a_stack/{kind}");
         let body = || {
             let runtime = Runtime::builder()
                 .workers(2)
@@ -182,19 +188,11 @@ fn no_memory_for_a_stack() {
                 let metrics = metrics.metrics();
                 metrics.suspended == metrics.greenlets
             });
-            let (mut failed, mut running) = (0, Vec::new());
-            for handle in more {
-                match handle.join_timeout(Duration::ZERO) {
-                    Ok(result) => {
-                        let error = result.expect_err("nobody unparked it");
-                        assert!(!error.is_panic() && !error.is_cancelled(), "{error}");
-                        assert!(error.to_string().contains("stack"), "{error}");
-                        failed += 1;
-                    }
-                    Err(handle) => running.push(handle),
-                }
+            let (running, failed) = parked_and_refused(more);
+            for error in &failed {
+                assert!(error.to_string().contains("stack"), "{error}");
             }
-            assert!(failed >= 150, "only {failed} had no stack");
+            assert!(failed.len() >= 150, "only {} had no stack", failed.len());
             for handle in parked.into_iter().chain(running) {
                 handle.greenlet().unpark();
                 handle.join().unwrap();
@@ -202,7 +200,78 @@ fn no_memory_for_a_stack() {
             assert_eq!(runtime.spawn(|| 3).join().unwrap(), 3);
             println!("went on");
         };
-        child::run(name, &[], body, |ended| {
+        child::run(&name, &[], body, |ended| {
+            ended.succeeded();
+            assert_eq!(ended.stdout, "went on\n", "{ended}");
+        });
+    }
+}
+
+/// Of greenlets that park or have no stack: those that parked, and the errors of the others.
+fn parked_and_refused(handles: Vec<JoinHandle<()>>) -> (Vec<JoinHandle<()>>, Vec<JoinError>) {
+    let (mut parked, mut refused) = (Vec::new(), Vec::new());
+    for handle in handles {
+        match handle.join_timeout(Duration::ZERO) {
+            Ok(result) => {
+                let error = result.expect_err("nobody unparked it");
+                assert!(!error.is_panic() && !error.is_cancelled(), "{error}");
+                assert!(error.os_error().is_some(), "{error}");
+                refused.push(error);
+            }
+            Err(handle) => parked.push(handle),
+        }
+    }
+    (parked, refused)
+}
+
+/// Where each guard is a mapping, more greenlets than the kernel has mappings for: those beyond have no stack and say which
+/// limit it is. What runs goes on, and there are stacks again when it ends.
+#[test]
+fn too_many_mappings() {
+    const SPAWNS: usize = 40_000;
+    // A stack takes two mappings. Where the limit allows these and more, there is nothing to see.
+    const HIGHEST: usize = 70_000;
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count");
+    let limit: usize = match limit.map(|limit| limit.trim().parse()) {
+        Ok(Ok(limit)) if limit <= HIGHEST => limit,
+        limit => {
+            println!("skipped: vm.max_map_count is {limit:?}, and has to be {HIGHEST} at most");
+            return;
+        }
+    };
+    for (kind, homes) in kinds() {
+        let name = format!("too_many_mappings/{kind}");
+        let body = || {
+            let builder = Runtime::builder().workers(2).homes(homes);
+            let runtime = builder.mprotect_guards(true).build().unwrap();
+            let handles: Vec<_> = (0..SPAWNS).map(|_| runtime.spawn(sward::park)).collect();
+            let handle = runtime.handle();
+            until(|| {
+                let metrics = handle.metrics();
+                metrics.suspended == metrics.greenlets
+            });
+            let (parked, refused) = parked_and_refused(handles);
+            for error in &refused {
+                let text = error.os_error().map(ToString::to_string);
+                let text = text.expect("it is an error of the system");
+                assert!(text.contains("vm.max_map_count"), "{text}");
+            }
+            let counts = (parked.len(), refused.len());
+            assert!(counts.0 >= limit / 4, "{counts:?} with a limit of {limit}");
+            assert!(counts.0 <= limit / 2, "{counts:?} with a limit of {limit}");
+            // All stacks are in use, and still nothing but the greenlet that asks for one fails.
+            let error = runtime.spawn(|| ()).join().unwrap_err();
+            assert!(error.os_error().is_some(), "{error}");
+            for handle in &parked {
+                handle.greenlet().unpark();
+            }
+            for handle in parked {
+                handle.join().unwrap();
+            }
+            assert_eq!(runtime.spawn(|| 3).join().unwrap(), 3);
+            println!("went on");
+        };
+        child::run(&name, &[], body, |ended| {
             ended.succeeded();
             assert_eq!(ended.stdout, "went on\n", "{ended}");
         });

@@ -251,3 +251,20 @@ impl<T: AsFd> Drop for Io<T> {
         self.leave();
     }
 }
+
+#[cfg(all(test, not(loom), target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// No socket is such that its operations may have to wait, and yet the poller refuses it; a file is.
+    #[test]
+    fn what_the_poller_refuses_is_an_error_and_no_wait() {
+        let io = Io::new(std::fs::File::open("/proc/self/exe").unwrap());
+        for direction in [Direction::Read, Direction::Write] {
+            let never = |_: &std::fs::File| Err::<(), _>(ErrorKind::WouldBlock.into());
+            let error = io.run(direction, never).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{error}");
+        }
+        assert!(io.source.get().is_none());
+    }
+}

@@ -9,8 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use sward_tests::identity::can_move;
+
 /// Longer than any test here takes on a busy machine with one core, shorter than anyone's patience.
 pub(crate) const TOO_LONG: Duration = Duration::from_secs(120);
+
+/// The kinds of homes that this machine has, as `SWARD_HOMES` names them.
+pub(crate) fn homes() -> &'static [&'static str] {
+    match can_move() {
+        true => &["moving", "fixed"],
+        false => &["fixed"],
+    }
+}
 
 /// Where cargo puts the example `name`: beside the folder of this test's own program.
 pub(crate) fn path(name: &str) -> PathBuf {

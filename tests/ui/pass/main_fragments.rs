@@ -8,6 +8,6 @@ macro_rules! start {
     };
 }
 
-start!(1 + 1, "moving", main, {
+start!(1 + 1, "fixed", main, {
     assert_eq!(sward::go!(1 + 1).join().unwrap(), 2);
 });
