@@ -136,7 +136,7 @@ fn run(addresses: &[SocketAddr]) -> Result<(), String> {
         sward::park();
     }
     let until = Instant::now() + DRAIN;
-    stop_accepting(acceptors, reachable(address));
+    stop_accepting(acceptors, reachable(address), until);
     drain(until);
     Ok(())
 }
@@ -196,10 +196,11 @@ fn accept(listener: &TcpListener, first: u64, main: sward::Greenlet) {
 }
 
 /// An acceptor sees that the server stops when its `accept` returns: connections to `address` are
-/// our means to that end. Idle connections are closed first, for it takes descriptors.
-fn stop_accepting(mut acceptors: Vec<sward::JoinHandle<()>>, address: SocketAddr) {
+/// our means to that end. Idle connections are closed first, for it takes descriptors. Those that have
+/// not seen it at `until` end with the process.
+fn stop_accepting(mut acceptors: Vec<sward::JoinHandle<()>>, address: SocketAddr, until: Instant) {
     const PATIENCE: Duration = Duration::from_millis(100);
-    while !acceptors.is_empty() {
+    while !acceptors.is_empty() && Instant::now() < until {
         close_idle();
         for _ in &acceptors {
             let _ = TcpStream::connect_timeout(&address, PATIENCE);

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -27,7 +28,9 @@ fn main() -> io::Result<()> {
     tell("Greenlet, park and unpark", parking)?;
     tell("sleep and yield_now", waiting)?;
     tell("Runtime", own_runtimes)?;
-    tell("net", networking)
+    tell("TcpListener", listening)?;
+    tell("TcpStream", talking)?;
+    tell("sockets of std", from_std_and_back)
 }
 
 fn tell(name: &str, stop: fn() -> io::Result<()>) -> io::Result<()> {
@@ -78,6 +81,10 @@ fn building() -> io::Result<()> {
     let handle = Builder::new().spawn_local(move || *rc)?;
     assert_eq!(handle.join().unwrap(), 9);
 
+    // On another runtime; here it is the caller's own.
+    let handle = Builder::new().spawn_on(&Handle::current(), || 10)?;
+    assert_eq!(handle.join().unwrap(), 10);
+
     // A stack as large as the address space is an error and no panic.
     let error = Builder::new()
         .stack_size(usize::MAX)
@@ -99,6 +106,8 @@ fn joining() -> io::Result<()> {
     let unlucky = go!(name = "unlucky"; std::panic::resume_unwind(Box::new("out of luck")));
     let error: JoinError = unlucky.join().unwrap_err();
     assert!(error.is_panic() && !error.is_cancelled());
+    assert!(error.os_error().is_none(), "it had a stack");
+    assert_eq!(error.greenlet().name(), Some("unlucky"));
     let text = error.to_string();
     assert!(
         text.contains("unlucky") && text.contains("out of luck"),
@@ -178,12 +187,15 @@ fn waiting() -> io::Result<()> {
 
 fn own_runtimes() -> io::Result<()> {
     let builder: RuntimeBuilder = Runtime::builder();
-    let runtime: Runtime = builder
-        .name("tour")
-        .workers(1)
-        .homes(Homes::Moving { limit: 4 })
-        .stack_size(128 * 1024)
-        .build()?;
+    let builder = builder.name("tour").workers(1).stack_size(128 * 1024);
+    let moving = builder.clone().homes(Homes::Moving { limit: 4 });
+    let runtime: Runtime = match moving.build() {
+        // Not on every machine can homes move; fixed ones are everywhere.
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            builder.homes(Homes::Fixed).build()?
+        }
+        built => built?,
+    };
     let fixed = Runtime::builder().workers(1).homes(Homes::Fixed).build()?;
     assert!(Runtime::builder().workers(0).build().is_err());
 
@@ -193,6 +205,12 @@ fn own_runtimes() -> io::Result<()> {
     assert_eq!(sum, 5);
     let handle: Handle = fixed.handle();
     assert_eq!(handle.metrics().workers, 1);
+    assert_eq!(handle.spawn(|| 4).join().unwrap(), 4);
+    assert_eq!(handle.block_on(|| 5), 5);
+    let workers = || Handle::try_current().map(|handle| handle.metrics().workers);
+    assert_eq!(handle.block_on(workers), Some(1));
+    let nowhere = std::thread::spawn(|| Handle::try_current().is_none());
+    assert!(nowhere.join().unwrap(), "a plain thread has no runtime");
     assert_eq!(
         Handle::current().metrics().workers,
         2,
@@ -208,15 +226,42 @@ fn own_runtimes() -> io::Result<()> {
     Ok(())
 }
 
-fn networking() -> io::Result<()> {
+fn listening() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
+    listener.set_ttl(32)?;
+    assert_eq!(listener.ttl()?, 32);
+    assert!(listener.take_error()?.is_none());
+
     // What `bind` cannot say: here, that another listener may have the same port.
     let builder = TcpListener::builder().backlog(16).reuse_port(true);
     let first = builder.bind("127.0.0.1:0")?;
     let second = builder.bind(first.local_addr()?)?;
     assert_eq!(first.local_addr()?, second.local_addr()?);
 
+    // `accept` waits, unless it is told not to.
+    listener.set_nonblocking(true)?;
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    listener.set_nonblocking(false)?;
+    let clients = go!([TcpStream::connect(address), TcpStream::connect(address)]);
+    let (_first, peer) = listener.accept()?;
+    // A clone accepts from the same socket, and `incoming` accepts again and again.
+    let clone = listener.try_clone()?;
+    let second = clone.incoming().next().expect("it never ends")?;
+    let mut peers = [peer, second.peer_addr()?];
+    let mut locals = Vec::new();
+    for client in clients.join().unwrap() {
+        locals.push(client?.local_addr()?);
+    }
+    peers.sort();
+    locals.sort();
+    assert_eq!(peers[..], locals);
+    Ok(())
+}
+
+fn talking() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
     let server = go!(name = "server"; {
         let (mut stream, _) = listener.accept()?;
         let mut text = String::new();
@@ -224,42 +269,69 @@ fn networking() -> io::Result<()> {
         stream.write_all(text.to_uppercase().as_bytes())?;
         drop(stream);
         // Another one is turned away.
-        listener.incoming().next().expect("it never ends").map(drop)
+        listener.accept().map(drop)
     });
 
     let mut client = TcpStream::connect(address)?;
     client.set_nodelay(true)?;
     assert!(client.nodelay()?);
+    client.set_ttl(32)?;
+    assert_eq!(client.ttl()?, 32);
     assert_eq!(client.peer_addr()?, address);
+    assert!(client.local_addr()?.ip().is_loopback());
+
+    // What waits may wait for so long, or not at all.
     client.set_read_timeout(Some(MOMENT))?;
     assert_eq!(client.read_timeout()?, Some(MOMENT));
     let error = client.read(&mut [0]).unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut
-    ));
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
     client.set_read_timeout(None)?;
     client.set_write_timeout(Some(AGES))?;
+    assert_eq!(client.write_timeout()?, Some(AGES));
+    client.set_nonblocking(true)?;
+    let error = client.peek(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    client.set_nonblocking(false)?;
 
     // Shared references read and write as well, and clones are the same connection.
     let clone = client.try_clone()?;
     let reader = go!({
-        let mut text = String::new();
-        (&clone).read_to_string(&mut text).map(|_| text)
+        let (mut hello, mut world) = ([0; 6], [0; 5]);
+        assert_eq!(clone.peek(&mut hello[..1])?, 1);
+        let mut buffers = [
+            io::IoSliceMut::new(&mut hello),
+            io::IoSliceMut::new(&mut world),
+        ];
+        // The server has sent all of it at once.
+        let read = (&clone).read_vectored(&mut buffers)?;
+        Ok::<_, io::Error>((read, hello, world))
     });
     let parts = [io::IoSlice::new(b"hello "), io::IoSlice::new(b"world")];
     assert_eq!((&client).write_vectored(&parts)?, 11);
     client.shutdown(Shutdown::Write)?;
-    assert_eq!(reader.join().unwrap()?, "HELLO WORLD");
+    assert_eq!(reader.join().unwrap()?, (11, *b"HELLO ", *b"WORLD"));
     assert!(client.take_error()?.is_none());
-
-    // To std's type and back.
-    let client = TcpStream::from(std::net::TcpStream::from(client));
-    assert_eq!(client.peek(&mut [0])?, 0);
 
     let turned_away = TcpStream::connect_timeout(&address, AGES)?;
     assert_eq!((&turned_away).read(&mut [0])?, 0);
     server.join().unwrap()
+}
+
+fn from_std_and_back() -> io::Result<()> {
+    let listener = TcpListener::from(std::net::TcpListener::bind("127.0.0.1:0")?);
+    let listener = TcpListener::from(listener.into_std()?);
+    let address = listener.local_addr()?;
+    // Where a descriptor is enough, sward's sockets will do.
+    assert_eq!(listener.as_fd().as_raw_fd(), listener.as_raw_fd());
+
+    let stream: std::net::TcpStream = TcpStream::connect(address)?.into_std()?;
+    let mut stream = TcpStream::from(stream);
+    let number = stream.as_fd().as_raw_fd();
+    stream.write_all(b"x")?;
+    let (mut accepted, _) = std::net::TcpListener::from(listener).accept()?;
+    accepted.read_exact(&mut [0])?;
+    assert_eq!(std::net::TcpStream::from(stream).as_raw_fd(), number);
+    Ok(())
 }
 
 // In place of `#[test]`. `cargo test --example tour` runs it.
