@@ -56,7 +56,8 @@ use proc_macro::TokenStream;
 /// # Panics
 ///
 /// If the greenlet cannot be made, as [`std::thread::spawn`] does: when there is no default runtime yet and it cannot
-/// be started, when `stack_size` is above the largest that the runtime has, or when `name` cannot be used as a name.
+/// be started, when `stack_size` is above the largest that the runtime has, or when spawning in a runtime that is being
+/// shut down.
 ///
 /// A panic in the greenlet does not come here: `join` gives it as an error.
 ///
@@ -128,20 +129,27 @@ pub fn go(input: TokenStream) -> TokenStream {
 ///
 /// | argument | value | variable | default |
 /// |---|---|---|---|
-/// | `workers` | `usize`, at least 1: the OS threads that run greenlets | `SWARD_WORKERS` | one for each CPU |
+/// | `workers` | `usize`, 1 to 4,096: the OS threads that run greenlets | `SWARD_WORKERS` | one for each CPU |
 /// | `homes` | `"moving"`: an idle worker may take over a greenlet that has started; `"fixed"`: only fresh ones | `SWARD_HOMES` | `"moving"` where the system allows it |
-/// | `stack_size` | `usize`, in bytes: the least stack of a greenlet that does not ask for its own, the body of `main` included | `SWARD_STACK_SIZE` | 256 KiB |
+/// | `stack_size` | `usize`, in bytes, up to 1 GiB: the least stack of a greenlet that does not ask for its own, the body of `main` included | `SWARD_STACK_SIZE` | 256 KiB |
 ///
 /// `workers` and `stack_size` may be any expression; `homes` is one of the two literals.
+///
+/// The runtime is the default one, which `sward::spawn` uses on plain threads too. Where it runs already when `main` is
+/// called, because something spawned before or because `main` calls itself, the body runs in it as it is: the arguments
+/// then have no effect, and neither do values out of range.
 ///
 /// # Errors
 ///
 /// If the body returns `Err`, it is printed to the standard error as without the attribute, and the exit code is 1.
 ///
+/// The same if the runtime cannot be started: a value out of range, here or in the environment, or no memory or threads
+/// to be had. `Error: ` and which of them it was is printed to the standard error, the body does not run, and the exit
+/// code is 1.
+///
 /// # Panics
 ///
-/// When the runtime cannot be started: a value out of range, here or in the environment, or no memory or threads to be
-/// had. The message says which. A panic of the body ends the process as without the attribute, with exit code 101.
+/// A panic of the body ends the process as without the attribute, with exit code 101.
 ///
 /// # Examples
 ///
@@ -183,8 +191,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Arguments
 ///
-/// The same as those of `#[sward::main]`, with the same defaults: `workers` (`usize`, at least 1), `homes`
-/// (`"moving"` or `"fixed"`), `stack_size` (`usize`, in bytes).
+/// The same as those of `#[sward::main]`, with the same defaults: `workers` (`usize`, 1 to 4,096), `homes`
+/// (`"moving"` or `"fixed"`), `stack_size` (`usize`, in bytes, up to 1 GiB).
 ///
 /// # Errors
 ///

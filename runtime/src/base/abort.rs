@@ -1,7 +1,7 @@
 //! Abort instead of unwinding out of runtime code.
 //!
 //! Scheduler code runs on stacks below which there is nobody to catch an unwind, or between two states of a
-//! protocol that an early exit would tear. A guard of this kind is alive there; `forget` it on the way out.
+//! protocol that an early exit would tear. A guard of this kind is alive there; `disarm` it on the way out.
 #![forbid(unsafe_code)]
 
 use super::say::say;

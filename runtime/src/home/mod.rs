@@ -137,7 +137,7 @@ impl Home {
     /// the caller must not be in the middle of using one.
     ///
     /// # Safety
-    /// The caller occupies the home, and runs on a worker's thread that it registered with `Worker::enter`.
+    /// The caller occupies the home, and runs on a worker's thread that it registered with `CarrierThread::register`.
     #[inline(never)]
     pub(crate) unsafe fn run_as<R>(&self, f: impl FnOnce() -> R) -> R {
         let own = pointer::get();

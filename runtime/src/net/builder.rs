@@ -49,6 +49,18 @@ impl TcpListenerBuilder {
     /// Beyond that the kernel lets new ones wait or refuses them. Zero counts as one on some systems; numbers above the
     /// system's own limit (on Linux `net.core.somaxconn`, 4,096 unless changed) count as that limit, which is also the
     /// default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::builder().backlog(1).bind("127.0.0.1:0")?;
+    /// // It waits to be accepted.
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(listener.accept()?.1, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = i32::try_from(connections).unwrap_or(i32::MAX);
         self
@@ -57,6 +69,20 @@ impl TcpListenerBuilder {
     /// Whether several sockets may listen on the same address (`SO_REUSEPORT`).
     ///
     /// Each must be bound with this, by processes of the same user. The default is `false`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::TcpListener;
+    ///
+    /// let builder = TcpListener::builder().reuse_port(true);
+    /// let first = builder.bind("127.0.0.1:0")?;
+    /// let second = builder.bind(first.local_addr()?)?;
+    /// // Not with one that does not ask for it.
+    /// assert!(TcpListener::bind(first.local_addr()?).is_err());
+    /// # drop(second);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
         self
@@ -69,6 +95,16 @@ impl TcpListenerBuilder {
     /// # Errors
     ///
     /// What the system says of the last address; `InvalidInput` if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::TcpListener;
+    ///
+    /// let listener = TcpListener::builder().bind("127.0.0.1:0")?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind<A: ToSocketAddrs>(&self, addresses: A) -> io::Result<TcpListener> {
         each(addresses, |address| self.listen(address))
     }

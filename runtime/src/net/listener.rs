@@ -66,6 +66,16 @@ impl TcpListener {
     }
 
     /// A builder, for a listener with a backlog of its own or one that shares its port.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::TcpListener;
+    ///
+    /// let listener = TcpListener::builder().backlog(16).bind("127.0.0.1:0")?;
+    /// assert!(listener.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn builder() -> TcpListenerBuilder {
         TcpListenerBuilder::new()
     }
@@ -130,6 +140,15 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::TcpListener;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// assert_eq!(listener.local_addr()?.ip(), std::net::Ipv4Addr::LOCALHOST);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.inner().local_addr()
     }
@@ -142,6 +161,18 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says: above all that there are too many open files.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let clone = listener.try_clone()?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(clone.accept()?.1, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             io: self.io.sibling(self.io.inner().try_clone()?),
@@ -153,6 +184,16 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_ttl(32)?;
+    /// assert_eq!(listener.ttl()?, 32);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
         self.io.inner().set_ttl(hops)
     }
@@ -162,6 +203,17 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.ttl()? > 0);
+    /// listener.set_ttl(7)?;
+    /// assert_eq!(listener.ttl()?, 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.inner().ttl()
     }
@@ -171,6 +223,15 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says, if it cannot tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.inner().take_error()
     }
@@ -183,6 +244,17 @@ impl TcpListener {
     /// # Errors
     ///
     /// None; the result is std's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// # use sward::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_nonblocking(true)?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.io.set_nonblocking(nonblocking);
         Ok(())
@@ -224,7 +296,21 @@ impl TcpListener {
     }
 }
 
-/// An iterator over the connections to a [`TcpListener`], made by [`TcpListener::incoming`].
+/// An iterator over the connections to a [`TcpListener`], made by [`TcpListener::incoming`]. The counterpart of
+/// [`std::net::Incoming`]: `next` waits for a connection, and is never `None`.
+///
+/// # Examples
+///
+/// ```
+/// use sward::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = TcpStream::connect(listener.local_addr()?)?;
+/// let mut incoming = listener.incoming();
+/// let stream = incoming.next().expect("it never ends")?;
+/// assert_eq!(stream.peer_addr()?, client.local_addr()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "iterators are lazy"]
 pub struct Incoming<'a> {

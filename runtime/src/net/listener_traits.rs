@@ -15,6 +15,9 @@ impl fmt::Debug for TcpListener {
 }
 
 /// Never waits. In the kernel, the socket and what std clones of it there are become non-blocking.
+///
+/// The mode that std's listener was in is not taken over: it tells how that listener was used, and those of event loops
+/// are all non-blocking. The new one waits, by parking the greenlet, until [`TcpListener::set_nonblocking`] says otherwise.
 impl From<std::net::TcpListener> for TcpListener {
     fn from(listener: std::net::TcpListener) -> Self {
         // It fails only for what is no open descriptor, and then so will `accept`.

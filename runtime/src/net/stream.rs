@@ -169,6 +169,22 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says, above all `NotConnected`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::Shutdown;
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// # let (peer, _) = listener.accept()?;
+    /// peer.shutdown(Shutdown::Write)?;
+    /// // The end of what it has sent; in the other direction the connection goes on.
+    /// assert_eq!(stream.read(&mut [0])?, 0);
+    /// stream.write_all(b"still there")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.inner().shutdown(how)
     }
@@ -178,6 +194,17 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// # let (peer, _) = listener.accept()?;
+    /// assert_eq!(stream.local_addr()?, peer.peer_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.inner().local_addr()
     }
@@ -187,6 +214,16 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says, above all `NotConnected`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.inner().peer_addr()
     }
@@ -199,6 +236,23 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says: above all that there are too many open files.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// # let (mut peer, _) = listener.accept()?;
+    /// let mut writer = stream.try_clone()?;
+    /// let handle = sward::spawn(move || writer.write_all(b"hello"));
+    /// let mut text = [0; 5];
+    /// peer.read_exact(&mut text)?;
+    /// assert_eq!(&text, b"hello");
+    /// handle.join().unwrap()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             io: self.io.sibling(self.io.inner().try_clone()?),
@@ -238,6 +292,26 @@ impl TcpStream {
     /// # Errors
     ///
     /// `InvalidInput` if `timeout` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Write};
+    /// use std::time::Duration;
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// # let _peer = listener.accept()?;
+    /// stream.set_write_timeout(Some(Duration::from_millis(5)))?;
+    /// // The peer does not read, and there is room for so much only.
+    /// let error = loop {
+    ///     if let Err(error) = stream.write(&[0; 65536]) {
+    ///         break error;
+    ///     }
+    /// };
+    /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.io.set_timeout(Direction::Write, timeout)
     }
@@ -247,6 +321,19 @@ impl TcpStream {
     /// # Errors
     ///
     /// None; the result is std's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.read_timeout()?, None);
+    /// stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    /// assert_eq!(stream.read_timeout()?, Some(Duration::from_secs(5)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(self.io.timeout(Direction::Read))
     }
@@ -256,6 +343,19 @@ impl TcpStream {
     /// # Errors
     ///
     /// None; the result is std's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.write_timeout()?, None);
+    /// stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    /// assert_eq!(stream.write_timeout()?, Some(Duration::from_secs(5)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(self.io.timeout(Direction::Write))
     }
@@ -265,6 +365,17 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_nodelay(true)?;
+    /// assert!(stream.nodelay()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.inner().set_nodelay(nodelay)
     }
@@ -274,6 +385,16 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(!stream.nodelay()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn nodelay(&self) -> io::Result<bool> {
         self.io.inner().nodelay()
     }
@@ -283,6 +404,17 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_ttl(32)?;
+    /// assert_eq!(stream.ttl()?, 32);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
         self.io.inner().set_ttl(hops)
     }
@@ -292,6 +424,18 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(stream.ttl()? > 0);
+    /// stream.set_ttl(7)?;
+    /// assert_eq!(stream.ttl()?, 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.inner().ttl()
     }
@@ -301,6 +445,16 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says, if it cannot tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(stream.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.inner().take_error()
     }
@@ -312,6 +466,18 @@ impl TcpStream {
     /// # Errors
     ///
     /// None; the result is std's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// # use sward::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_nonblocking(true)?;
+    /// assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.io.set_nonblocking(nonblocking);
         Ok(())

@@ -102,6 +102,9 @@ impl fmt::Debug for TcpStream {
 
 /// Never waits. Timeouts set on the stream are taken over. In the kernel, the connection and what std clones of it
 /// there are become non-blocking.
+///
+/// The mode that std's stream was in is not taken over: it tells how that stream was used, and those of event loops are
+/// all non-blocking. The new one waits, by parking the greenlet, until [`TcpStream::set_nonblocking`] says otherwise.
 impl From<std::net::TcpStream> for TcpStream {
     fn from(stream: std::net::TcpStream) -> Self {
         let timeouts = [

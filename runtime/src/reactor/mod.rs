@@ -6,7 +6,7 @@
 //! is behind them.
 //!
 //! - `readiness`: the atomic word of a source, and why no event is lost;
-//! - `source`: a registered descriptor, and waiting for it; `waiters`: its two queues;
+//! - `source`: a registered descriptor, and waiting for it in one of its two queues;
 //! - `registry`: all sources; `sys_seat`: polling, and why an event never reaches freed memory;
 //! - `sys_linux`, `sys_other`: the poller itself.
 //!

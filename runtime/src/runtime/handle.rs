@@ -59,6 +59,14 @@ pub struct Handle {
 
 impl Runtime {
     /// A builder for a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// assert_eq!(runtime.handle().metrics().workers, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn builder() -> RuntimeBuilder {
         RuntimeBuilder::new()
     }
@@ -72,12 +80,32 @@ impl Runtime {
     }
 
     /// A handle to this runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let handle = runtime.handle();
+    /// let thread = std::thread::spawn(move || handle.spawn(|| 7).join().unwrap());
+    /// assert_eq!(thread.join().unwrap(), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
     /// Spawns a greenlet on this runtime: see [`crate::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// // What it spawns runs there too.
+    /// let handle = runtime.spawn(|| sward::spawn(|| sward::Handle::current().metrics().workers).join());
+    /// assert_eq!(handle.join().unwrap().unwrap(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -94,6 +122,20 @@ impl Runtime {
     /// # Panics
     ///
     /// If `f` panics, with its payload. If there was no stack for the greenlet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// assert_eq!(runtime.block_on(|| sward::spawn(|| 6).join().unwrap() * 7), 42);
+    ///
+    /// // A panic goes on in the caller.
+    /// let panic = catch_unwind(AssertUnwindSafe(|| runtime.block_on(|| panic!("out of cheese"))));
+    /// assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"out of cheese"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn block_on<F, T>(&self, f: F) -> T
     where
@@ -122,6 +164,25 @@ impl Runtime {
     /// # Panics
     ///
     /// If called by a greenlet of this runtime, which can never see the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let handle = runtime.spawn(|| sward::sleep(Duration::from_millis(5)));
+    /// // It waits for what it has, a minute at most.
+    /// runtime.shutdown(Duration::from_secs(60)).unwrap();
+    /// assert!(handle.is_finished());
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let parked = runtime.spawn(sward::park);
+    /// let error = runtime.shutdown(Duration::from_millis(5)).unwrap_err();
+    /// assert_eq!(error.remaining(), 1);
+    /// assert!(parked.join().unwrap_err().is_cancelled());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown(mut self, limit: Duration) -> Result<(), ShutdownError> {
         assert!(
             !self.is_inside(),
@@ -189,6 +250,15 @@ impl Handle {
     /// # Panics
     ///
     /// If the default runtime cannot be started: the message says why.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(3).build()?;
+    /// let here = runtime.block_on(|| sward::Handle::current());
+    /// assert_eq!(here.metrics().workers, 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn current() -> Self {
         match default::current_shared() {
@@ -198,6 +268,15 @@ impl Handle {
     }
 
     /// The runtime that the caller runs on; `None` on a plain thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::Handle;
+    ///
+    /// assert!(Handle::try_current().is_none());
+    /// assert!(sward::spawn(|| Handle::try_current().is_some()).join().unwrap());
+    /// ```
     #[must_use]
     pub fn try_current() -> Option<Self> {
         default::try_current_shared().map(|shared| Self { shared })
@@ -208,6 +287,17 @@ impl Handle {
     /// # Panics
     ///
     /// If the runtime has been shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let there = runtime.handle();
+    /// // From a greenlet of another runtime.
+    /// let handle = sward::spawn(move || there.spawn(|| 7).join().unwrap());
+    /// assert_eq!(handle.join().unwrap(), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -225,6 +315,15 @@ impl Handle {
     /// # Panics
     ///
     /// As [`Runtime::block_on`], and if the runtime has been shut down, before or while `f` runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let there = runtime.handle();
+    /// assert_eq!(there.block_on(|| 6 * 7), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn block_on<F, T>(&self, f: F) -> T
     where
@@ -239,6 +338,18 @@ impl Handle {
     }
 
     /// Counters of this runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(2).build()?;
+    /// let parked = runtime.spawn(sward::park);
+    /// let metrics = runtime.handle().metrics();
+    /// assert_eq!((metrics.workers, metrics.greenlets), (2, 1));
+    /// parked.greenlet().unpark();
+    /// parked.join().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics()
@@ -276,6 +387,18 @@ pub struct ShutdownError {
 
 impl ShutdownError {
     /// How many greenlets had not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let parked = [runtime.spawn(sward::park), runtime.spawn(sward::park)];
+    /// let error = runtime.shutdown(Duration::ZERO).unwrap_err();
+    /// assert_eq!(error.remaining(), parked.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.remaining

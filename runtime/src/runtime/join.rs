@@ -11,8 +11,17 @@ use crate::park::{Ended, Wait};
 
 /// The right to wait for a greenlet and to have its value. The counterpart of [`std::thread::JoinHandle`].
 ///
-/// Dropping it detaches the greenlet, which goes on; its value is dropped when it ends. If it panics and nobody has asked,
-/// a line on standard error names it.
+/// Dropping it detaches the greenlet, which goes on; its value is dropped when it ends.
+///
+/// If the greenlet panics, the panic hook runs in it at once, as in a thread: std's prints the message, where it was, and
+/// the name of the greenlet's home as that of the thread. If then nobody can join it any more, since the handle has been
+/// dropped before or is dropped after, sward prints one line more, which names the greenlet and where it was spawned:
+///
+/// ```text
+/// thread 'sward-home-0' (4711) panicked at src/main.rs:7:9:
+/// out of cheese
+/// sward: greenlet 'kitchen' (id 3, spawned at src/main.rs:5:5) panicked, and nobody joined it
+/// ```
 ///
 /// A handle can be sent to and joined on any thread or greenlet, if the value can be sent; that of a
 /// [`spawn_local`](crate::spawn_local) greenlet with another value stays in its home.
@@ -78,12 +87,32 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether the greenlet has ended: `join` would not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::spawn(sward::park);
+    /// assert!(!handle.is_finished());
+    /// handle.greenlet().unpark();
+    /// while !handle.is_finished() {
+    ///     sward::yield_now();
+    /// }
+    /// handle.join().unwrap();
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.raw.is_done()
     }
 
     /// The greenlet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::spawn(|| sward::current().id());
+    /// let id = handle.greenlet().id();
+    /// assert_eq!(handle.join().unwrap(), id);
+    /// ```
     #[must_use]
     pub fn greenlet(&self) -> &Greenlet {
         self.raw.greenlet()
@@ -160,18 +189,49 @@ impl From<Failure> for Kind {
 
 impl JoinError {
     /// Whether the greenlet panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = sward::spawn(|| panic!("out of cheese")).join().unwrap_err();
+    /// assert!(error.is_panic() && !error.is_cancelled());
+    /// ```
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self.kind, Kind::Panic { .. })
     }
 
     /// Whether the greenlet was given up before it had ended: today, because its runtime was shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let parked = runtime.spawn(sward::park);
+    /// runtime.shutdown(Duration::ZERO).unwrap_err();
+    /// let error = parked.join().unwrap_err();
+    /// assert!(error.is_cancelled() && !error.is_panic());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.kind, Kind::Cancelled)
     }
 
     /// What the OS said, if the greenlet could not run because there was no memory for its stack.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::spawn(|| panic!("out of cheese"));
+    /// let error = handle.join().map(|()| ()).unwrap_err();
+    /// match error.os_error() {
+    ///     Some(error) => println!("too many greenlets for this machine: {error}"),
+    ///     None => assert!(error.is_panic(), "it had a stack"),
+    /// }
+    /// ```
     #[must_use]
     pub fn os_error(&self) -> Option<&io::Error> {
         match &self.kind {
@@ -185,6 +245,13 @@ impl JoinError {
     /// # Panics
     ///
     /// If it did not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = sward::spawn(|| std::panic::panic_any(7)).join().unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&7));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
@@ -197,6 +264,13 @@ impl JoinError {
     }
 
     /// The greenlet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = sward::go!(name = "kitchen"; panic!("out of cheese")).join().map(|()| ()).unwrap_err();
+    /// assert_eq!(error.greenlet().name(), Some("kitchen"));
+    /// ```
     #[must_use]
     pub fn greenlet(&self) -> &Greenlet {
         &self.greenlet

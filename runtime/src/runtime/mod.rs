@@ -3,7 +3,7 @@
 //! - `config`: what a runtime can be told, by code and by environment; `builder`: `RuntimeBuilder`;
 //! - `handle`: `Runtime`, `Handle`; `default`: the one that is there without being made;
 //! - `spawn`: `spawn`, `spawn_local`, `Builder`; `join`: `JoinHandle` and its errors;
-//! - `metrics`: counters; `entry`: what the attribute macros call.
+//! - `entry`: what the attribute macros call.
 
 mod builder;
 mod config;
@@ -11,7 +11,6 @@ mod default;
 pub(crate) mod entry;
 mod handle;
 mod join;
-
 mod spawn;
 
 pub use builder::RuntimeBuilder;
@@ -19,5 +18,4 @@ pub use config::Homes;
 pub(crate) use default::current_reactor;
 pub use handle::{Handle, Runtime, ShutdownError};
 pub use join::{JoinError, JoinHandle};
-
 pub use spawn::{Builder, spawn, spawn_local};

@@ -114,17 +114,46 @@ pub struct Builder {
 
 impl Builder {
     /// A builder with no name, and the runtime's stack size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::Builder::new().spawn(|| 7)?;
+    /// assert_eq!(handle.greenlet().name(), None);
+    /// assert_eq!(handle.join().unwrap(), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Names the greenlet: for messages about it, and for [`Greenlet::name`](crate::Greenlet::name).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::Builder::new().name("parser").spawn(|| ())?;
+    /// assert_eq!(handle.greenlet().name(), Some("parser"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
         self
     }
 
     /// Bytes of stack, rounded up to a power of two from 16 KiB on. Above 1 GiB spawning gives an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn depth(left: usize) -> usize {
+    ///     if left == 0 { 0 } else { 1 + depth(left - 1) }
+    /// }
+    ///
+    /// let handle = sward::Builder::new().stack_size(64 << 20).spawn(|| depth(100_000))?;
+    /// assert_eq!(handle.join().unwrap(), 100_000);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -136,6 +165,18 @@ impl Builder {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the stack size is above the largest. If the default runtime cannot
     /// be started, or the caller's is being shut down, an error that says so; `f` is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use sward::Builder;
+    ///
+    /// assert_eq!(Builder::new().spawn(|| 7)?.join().unwrap(), 7);
+    /// let error = Builder::new().stack_size(usize::MAX).spawn(|| ()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
