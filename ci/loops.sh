@@ -6,7 +6,8 @@
 #   LOOPS_PROFILES=release   only this profile
 #   LOOPS_LIMIT=300          seconds a run may take before it is dumped and killed (ci/watched.py)
 #
-# The programs `examples_*` and `macros_ui` are left out: what they check does not depend on the schedule.
+# The runtime's own unit tests are among them, as `lib_sward`. The programs `examples_*` and `macros_ui` are left out, and
+# the unit tests of the harness: what they check does not depend on the schedule.
 source "$(dirname "$0")/common.sh"
 
 count=${1:-$([ "${CI:-}" = true ] && echo 2 || echo 200)}
@@ -15,13 +16,13 @@ limit=${LOOPS_LIMIT:-300}
 ci=$PWD/ci
 passed=0 failed=0
 
-# One program, one set of cores: `count` runs, up to three failures.
+# One program of the package in `directory`, one set of cores: `count` runs, up to three failures.
 loop() {
-    local label=$1 program=$2 cores=$3 log=$scratch/run good=0 bad=0 tests=0 status began=$SECONDS ran
+    local label=$1 program=$2 directory=$3 cores=$4 log=$scratch/run good=0 bad=0 tests=0 status began=$SECONDS ran
     while [ $((good + bad)) -lt "$count" ] && [ "$bad" -lt 3 ]; do
         status=0
         # As cargo runs them: in the package's directory.
-        (cd tests && "$ci/watched.py" "$limit" "$log" taskset -c "$cores" "$program") || status=$?
+        (cd "$directory" && "$ci/watched.py" "$limit" "$log" taskset -c "$cores" "$program") || status=$?
         read -r ran _ < <(results "$log")
         if [ "$status" -eq 0 ] && [ "$ran" -gt 0 ]; then
             good=$((good + 1)) tests=$((tests + ran))
@@ -39,13 +40,15 @@ loop() {
 for profile in ${LOOPS_PROFILES:-debug release}; do
     flags=()
     [ "$profile" = debug ] || flags=(--profile "$profile")
-    test_programs "$scratch/programs" -p sward-tests "${flags[@]}"
+    test_programs "$scratch/programs" -p sward -p sward-tests --lib --tests "${flags[@]}"
     while read -r name program <&3; do
-        case $name in lib_* | examples_* | macros_ui*) continue ;; esac
+        case $name in lib_sward_tests | examples_* | macros_ui*) continue ;; esac
         # shellcheck disable=SC2053 # a pattern on purpose
         [[ $name == ${LOOPS_ONLY:-*} ]] || continue
-        [ "$(nproc)" -lt 2 ] || loop "$profile $name" "$program" 0,1
-        loop "$profile $name" "$program" 0
+        directory=tests
+        [ "$name" != lib_sward ] || directory=runtime
+        [ "$(nproc)" -lt 2 ] || loop "$profile $name" "$program" "$directory" 0,1
+        loop "$profile $name" "$program" "$directory" 0
     done 3<"$scratch/programs"
 done
 close "$passed" "$failed"

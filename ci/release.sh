@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The concurrency tests as users run the runtime: optimised.
+# The concurrency tests as users run the runtime: optimised. The runtime's own unit tests are among them.
 source "$(dirname "$0")/common.sh"
 
 # The tests of the examples look for them where this puts them.
 run cargo build --release -p sward-examples --examples
-tests cargo test --release -p sward-tests
+tests cargo test --release -p sward -p sward-tests --lib --tests
