@@ -208,6 +208,68 @@ fn no_memory_for_a_stack() {
     }
 }
 
+/// A closure for which there was no stack is dropped where it holds up nobody, also when its destructor waits.
+#[test]
+fn no_stack_and_a_destructor_that_waits() {
+    struct Waits(Option<JoinHandle<()>>, std::sync::mpsc::Sender<()>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.take().unwrap().join().unwrap();
+            self.1.send(()).unwrap();
+        }
+    }
+    for (kind, homes) in kinds() {
+        let name = format!("no_stack_and_a_destructor_that_waits/{kind}");
+        let body = || {
+            let _watchdog = sward_tests::Watchdog::new("a destructor that waits");
+            let runtime = Runtime::builder()
+                .workers(1)
+                .homes(homes)
+                .stack_size(16 << 20)
+                .build()
+                .unwrap();
+            let parked = runtime.spawn(sward::park);
+            let metrics = runtime.handle();
+            until(|| metrics.metrics().suspended == 1);
+            let limit = rustix::process::Rlimit {
+                current: Some(process::address_space() + (96 << 20)),
+                maximum: None,
+            };
+            rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
+            if Vec::<u8>::new().try_reserve_exact(256 << 20).is_ok() {
+                assert_eq!(std::env::consts::ARCH, "aarch64", "the limit is not kept");
+                parked.greenlet().unpark();
+                println!("went on");
+                return;
+            }
+            let fill: Vec<_> = (0..50).map(|_| runtime.spawn(sward::park)).collect();
+            until(|| {
+                let metrics = metrics.metrics();
+                metrics.suspended == metrics.greenlets
+            });
+            let (sender, dropped) = std::sync::mpsc::channel();
+            let greenlet = parked.greenlet().clone();
+            let waits = Waits(Some(parked), sender);
+            let refused = runtime.spawn(move || drop(waits));
+            let error = refused.join().unwrap_err();
+            assert!(error.os_error().is_some(), "{error}");
+            greenlet.unpark();
+            dropped.recv().unwrap();
+            let (running, failed) = parked_and_refused(fill);
+            assert!(!failed.is_empty());
+            for handle in running {
+                handle.greenlet().unpark();
+                handle.join().unwrap();
+            }
+            println!("went on");
+        };
+        child::run(&name, &[], body, |ended| {
+            ended.succeeded();
+            assert_eq!(ended.stdout, "went on\n", "{ended}");
+        });
+    }
+}
+
 /// Of greenlets that park or have no stack: those that parked, and the errors of the others.
 fn parked_and_refused(handles: Vec<JoinHandle<()>>) -> (Vec<JoinHandle<()>>, Vec<JoinError>) {
     let (mut parked, mut refused) = (Vec::new(), Vec::new());

@@ -35,6 +35,8 @@ impl Key {
 #[derive(Debug)]
 pub(super) struct Desk {
     batch: sys::Batch,
+    /// There may be events in it.
+    undealt: bool,
     /// Empty between two turns; kept for its room.
     grave: Vec<Arc<Shared>>,
 }
@@ -43,6 +45,7 @@ impl Desk {
     pub(super) fn new() -> Self {
         Self {
             batch: sys::Batch::new(),
+            undealt: false,
             grave: Vec::new(),
         }
     }
@@ -69,9 +72,9 @@ impl<'a> Seat<'a> {
         self.deal()
     }
 
-    /// Waits for events, a notification or `deadline`, and deals the events out. How many waits they have ended. May
-    /// also return early for no reason.
-    pub(crate) fn wait(&mut self, deadline: Option<Instant>) -> usize {
+    /// Waits for events, a notification or `deadline`. May also return early for no reason. What has come must be dealt out
+    /// next, by `deal`.
+    pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
         self.empty_graves();
         // Acquire, here and below: pairs with the release in `notify`.
         if self.reactor.notified.swap(false, Acquire) {
@@ -82,15 +85,21 @@ impl<'a> Seat<'a> {
             // next wait short: harmless.
             self.reactor.notified.swap(false, Acquire);
         }
-        self.deal()
+        self.desk.undealt = true;
     }
 
     fn empty_graves(&mut self) {
+        debug_assert!(
+            !self.desk.undealt,
+            "events are dealt out in the turn they came in"
+        );
         self.reactor.registry.collect(&mut self.desk.grave);
         self.desk.grave.clear();
     }
 
-    fn deal(&mut self) -> usize {
+    /// Deals the events out that have come. How many waits they have ended.
+    pub(crate) fn deal(&mut self) -> usize {
+        self.desk.undealt = false;
         let mut fired = 0;
         for (Key(address), event) in self.desk.batch.events() {
             let shared = ptr::with_exposed_provenance::<Shared>(address);

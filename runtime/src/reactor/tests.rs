@@ -32,7 +32,8 @@ fn poller(reactor: &Arc<Reactor>, stop: &Arc<AtomicBool>) -> thread::JoinHandle<
         let mut seat = reactor.try_seat().unwrap();
         let mut fired = 0;
         while !stop.load(Relaxed) {
-            fired += seat.wait(None);
+            seat.wait(None);
+            fired += seat.deal();
         }
         fired
     })
@@ -137,6 +138,7 @@ fn a_notification_ends_the_wait_under_way_or_the_next() {
     reactor.notify();
     assert_eq!(seat.poll(), 0, "a poll leaves the notification alone");
     seat.wait(soon());
+    seat.deal();
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(20));
@@ -145,6 +147,7 @@ fn a_notification_ends_the_wait_under_way_or_the_next() {
         // The first notification's ring may cut a wait short.
         while start.elapsed() < Duration::from_millis(20) {
             seat.wait(soon());
+            seat.deal();
         }
     });
     assert!(start.elapsed() < LONG / 2);
@@ -152,6 +155,7 @@ fn a_notification_ends_the_wait_under_way_or_the_next() {
     let before = Instant::now();
     while before.elapsed() < Duration::from_millis(10) {
         seat.wait(Some(before + Duration::from_millis(10)));
+        seat.deal();
     }
 }
 
@@ -166,6 +170,7 @@ fn notifications_are_not_lost_between_two_waits() {
             for round in 0..rounds {
                 while turn.load(Relaxed) != 2 * round + 1 {
                     seat.wait(soon());
+                    seat.deal();
                 }
                 turn.store(2 * round + 2, Relaxed);
             }

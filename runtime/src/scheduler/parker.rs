@@ -55,15 +55,13 @@ impl Parker {
         }
     }
 
-    /// Sleeps in the reactor's seat until called, until something is ready, or until `deadline`. Returns how many waits
-    /// have ended.
-    pub(crate) fn park_seated(&self, seat: &mut Seat<'_>, deadline: Option<Instant>) -> usize {
-        if !self.lie_down(SEATED) {
-            return 0;
+    /// Sleeps in the reactor's seat until called, until something is ready, or until `deadline`. The events that have come
+    /// are to be dealt out.
+    pub(crate) fn park_seated(&self, seat: &mut Seat<'_>, deadline: Option<Instant>) {
+        if self.lie_down(SEATED) {
+            seat.wait(deadline);
+            self.word.swap(EMPTY, AcqRel);
         }
-        let fired = seat.wait(deadline);
-        self.word.swap(EMPTY, AcqRel);
-        fired
     }
 
     fn lie_down(&self, how: u8) -> bool {

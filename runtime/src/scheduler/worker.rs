@@ -5,8 +5,8 @@
 //! by one thread.
 //!
 //! Where it looks, in this order: its run-next slot (at most a few times in a row); what is ready (in its own queue, or bound
-//! to it) and what has never run, in turn; the injector; half of another's queue; the reactor and the timers; then it
-//! sleeps. Every 61st time it looks at the reactor, the timers, the injector and the oldest that has never run first, so
+//! to it) and what has never run, in turn; the injector; half of another's queue; the timers; then it sleeps, in the reactor
+//! if nobody else does. Every 61st time it looks at the reactor, the timers, the injector and the oldest that has never run first, so
 //! that nothing is starved.
 //!
 //! A greenlet that leaves looks at the first two itself (`Conductor`) and goes to the next one directly. What takes long or
@@ -83,8 +83,8 @@ pub(super) struct Worker {
     spent: RefCell<Option<(Stack, Arc<Home>)>>,
     /// A greenlet that has its turn, and needs something that only the base can get it.
     stash: RefCell<Option<Runnable>>,
-    /// Why there was no stack.
-    no_stack: RefCell<Option<io::Error>>,
+    /// What `refuse` has to know.
+    refusal: RefCell<Option<Refusal>>,
     /// Numbers for new greenlets.
     ids: RefCell<Range<u64>>,
     /// With fixed homes, the greenlets that have been suspended here and have not ended.
@@ -123,7 +123,7 @@ impl Worker {
             home_kept: Cell::new(false),
             spent: RefCell::default(),
             stash: RefCell::default(),
-            no_stack: RefCell::default(),
+            refusal: RefCell::default(),
             ids: RefCell::new(0..0),
             residents: Cell::new(0),
             due: RefCell::default(),
@@ -194,10 +194,17 @@ impl Worker {
 
     /// A greenlet was woken here. By another greenlet, it runs next; by the worker itself (a driver, an end), in its turn.
     pub(super) fn woken(&self, runnable: Runnable, by_greenlet: bool) {
-        if by_greenlet && runnable.bound_to().is_none() {
+        if runnable.bound_to().is_some() {
+            self.push(runnable);
+        } else if by_greenlet {
             self.push_next(runnable);
         } else {
-            self.push(runnable);
+            // The first one the worker will take itself, next.
+            let more = !self.queues.is_empty();
+            self.queues.ready.push(runnable);
+            if more {
+                self.shared.wake_one_unless_busy();
+            }
         }
     }
 
@@ -350,9 +357,9 @@ impl Worker {
     fn search(&self) -> Option<Runnable> {
         if !self.searching.get() {
             if !self.shared.idle.start_search() {
-                // Enough others look. The drivers may have something nevertheless.
-                self.turn_drivers();
-                return self.take_own();
+                // Enough others look. The timers may have something nevertheless.
+                self.turn_timers();
+                return self.take_local();
             }
             self.searching.set(true);
         }
@@ -364,23 +371,14 @@ impl Worker {
                 return Some(runnable);
             }
             if round == 0 {
-                self.turn_drivers();
-                if let Some(runnable) = self.take_own() {
+                self.turn_timers();
+                if let Some(runnable) = self.take_local() {
                     return Some(runnable);
                 }
             }
             std::hint::spin_loop();
         }
         None
-    }
-
-    /// What a turn of the drivers may have put here.
-    fn take_own(&self) -> Option<Runnable> {
-        self.remote()
-            .take_next()
-            .or_else(|| self.queues.ready.pop())
-            .or_else(|| self.take_bound())
-            .or_else(|| self.queues.fresh.pop())
     }
 
     /// Takes half of another worker's queue, beginning at a random one; with `next_too`, also what it would run next.
@@ -414,15 +412,18 @@ impl Worker {
     }
 
     /// Fires the timers that are due, and asks the reactor what is ready, unless another worker is doing so.
-    fn turn_drivers(&self) -> usize {
-        let mut fired = self.shared.timers.turn(&mut self.due.borrow_mut());
+    fn turn_drivers(&self) {
+        self.turn_timers();
         if let Some(mut seat) = self.shared.reactor.try_seat() {
-            fired += seat.poll();
+            seat.poll();
         }
-        fired
     }
 
-    /// Sleeps until called, or until a driver has something.
+    fn turn_timers(&self) {
+        self.shared.timers.turn(&mut self.due.borrow_mut());
+    }
+
+    /// Sleeps until called, or until a driver has something, which it then fires.
     fn sleep(&self) {
         let shared = &*self.shared;
         shared
@@ -433,19 +434,31 @@ impl Worker {
             shared.tell_if_drained();
         }
         // Announced first, looked afterwards: see `idle`.
-        if !shared.has_work(self.index) {
-            match shared.reactor.try_seat() {
-                Some(mut seat) => {
-                    self.sleep_seated(&mut seat);
-                    drop(seat);
-                }
-                None => self.remote().parker.park(),
+        if shared.has_work(self.index) {
+            self.get_up();
+            return;
+        }
+        match shared.reactor.try_seat() {
+            Some(mut seat) => {
+                self.sleep_seated(&mut seat);
+                // Up before the events are dealt out: who seems asleep is woken for what they bring.
+                self.get_up();
+                seat.deal();
+                drop(seat);
+                self.turn_timers();
+            }
+            None => {
+                self.remote().parker.park();
+                self.get_up();
             }
         }
-        if shared.idle.get_up(self.index) == Up::Called {
+    }
+
+    fn get_up(&self) {
+        if self.shared.idle.get_up(self.index) == Up::Called {
             self.searching.set(true);
         }
-        shared.monitor.rouse();
+        self.shared.monitor.rouse();
     }
 
     /// Sleeps in the reactor, until the next timer at most.
@@ -469,7 +482,6 @@ impl Worker {
         };
         self.remote().parker.park_seated(seat, until);
         shared.seat_until.store(0, SeqCst);
-        shared.timers.turn(&mut self.due.borrow_mut());
     }
 
     /// Runs a greenlet, and those that follow it, until one comes back here.
@@ -520,6 +532,7 @@ impl Worker {
             return Prepared::TooMuch;
         }
         let life = runnable.life();
+        let is_local = life.home.is_some();
         let home = match &life.home {
             Some(home) => home,
             None => match self.fresh_home(effort) {
@@ -534,7 +547,7 @@ impl Worker {
         match taken {
             Ok(stack) => life.stack = Some(stack),
             Err(error) => {
-                self.no_stack.replace(Some(error));
+                self.refusal.replace(Some(Refusal { error, is_local }));
                 return Prepared::NoStack;
             }
         }
@@ -663,29 +676,32 @@ impl Worker {
         }
     }
 
-    /// Ends a greenlet for which there is no stack, in the home it occupies.
+    /// Ends a greenlet for which there is no stack. Whoever joins it is told first, for its closure's destructor is user code
+    /// and may wait for any greenlet: it runs on a thread of its own if it can be sent there. One that cannot belongs to the
+    /// home it was spawned in, and is dropped under that identity, on the worker's stack, as if on a plain thread.
     #[cold]
     fn refuse(&self, mut runnable: Runnable) {
-        let why = self.no_stack.take().expect("it was refused");
-        let home = runnable
-            .life()
-            .home
-            .clone()
-            .expect("it has entered its home");
-        let unrun = runnable.refuse(NeverRan::NoStack(why));
-        let carrier = if home.worker().is_some() {
-            ptr::from_ref(self).cast()
-        } else {
-            ptr::null()
-        };
-        // SAFETY: we occupy the home, on a registered thread; what runs there is a destructor, on the worker's stack, under
-        // the identity the closure belongs to. It counts as a plain thread meanwhile.
-        unsafe {
-            home.announce(ptr::null(), carrier);
-            home.run_as(|| unrun.drop_here());
-        }
-        if let (_, Some(home)) = self.finish(runnable) {
+        let Refusal { error, is_local } = self.refusal.take().expect("it was refused");
+        let unrun = runnable.refuse(NeverRan::NoStack(error));
+        let (_, home) = self.finish(runnable);
+        let home = home.expect("it has entered its home");
+        if is_local {
+            let carrier = if home.worker().is_some() {
+                ptr::from_ref(self).cast()
+            } else {
+                ptr::null()
+            };
+            // SAFETY: we occupy the home, on a registered thread; what runs there is a destructor, on the worker's stack, under
+            // the identity the closure belongs to. It counts as a plain thread meanwhile.
+            unsafe {
+                home.announce(ptr::null(), carrier);
+                home.run_as(|| unrun.drop_here());
+            }
             self.leave_for_good(home);
+        } else {
+            self.leave_for_good(home);
+            // SAFETY: it is not local, so the closure is `Send`.
+            unsafe { unrun.drop_elsewhere() };
         }
     }
 
@@ -745,6 +761,14 @@ enum Prepared {
     TooMuch,
     /// There is no stack for it. Its home is occupied.
     NoStack,
+}
+
+/// Why a greenlet cannot run.
+#[derive(Debug)]
+struct Refusal {
+    error: io::Error,
+    /// It was given its home by its parent.
+    is_local: bool,
 }
 
 /// What `prepare_here` has made of a greenlet.
