@@ -188,6 +188,10 @@ impl Worker {
     /// A greenlet was spawned here.
     pub(super) fn spawned(&self, runnable: Runnable) {
         Self::count(&self.remote().counts.spawned);
+        if runnable.bound_to().is_some() {
+            // A local child in a fixed home is nobody else's.
+            return self.push(runnable);
+        }
         self.queues.fresh.push(runnable);
         self.shared.wake_one_unless_busy();
     }
