@@ -57,7 +57,8 @@
 //!
 //! What belongs to the worker and not to the greenlet: the kernel's thread id (`gettid`), the signal mask, affinity and
 //! priority. Mutexes of the C library with priority inheritance or robustness must not be held across a suspension.
-//! `pthread_getattr_np` tells the stack of the home, not the greenlet's.
+//! `pthread_getattr_np` tells the stack of the home, not the greenlet's. The floating-point control words (rounding mode,
+//! exception masks) are not part of a switch: foreign code that changes them must restore them before the greenlet waits.
 //!
 //! # The default runtime
 //!

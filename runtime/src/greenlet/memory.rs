@@ -18,21 +18,20 @@ use std::sync::Mutex;
 use super::switch::Carrier;
 use crate::base::lock::lock;
 use crate::home::slot;
+use crate::stack::prefer_huge_pages;
 
 /// Sizes are multiples of this.
 const STEP: usize = 32;
 /// Blocks up to 1 KiB come from here: a cell without its closure and result has about 170 bytes.
 const CLASSES: usize = 32;
-/// Chunks are aligned to a cache line; blocks to `ALIGN` at least.
-const CHUNK_ALIGN: usize = 64;
 /// What `STEP` leaves of that.
 const ALIGN: usize = 32;
 /// Blocks in a full magazine: so many spawns or ends before the depot's lock. Arbitrary.
 const MAGAZINE: usize = 256;
 /// The size of a class's first chunk; each next one is a quarter of all so far, until they are as large as the largest.
 const FIRST_CHUNK: usize = 16 << 10;
-/// Large enough that the system calls for it do not count.
-const LARGEST_CHUNK: usize = 1 << 20;
+/// A huge page on most systems: touched for the first time once, not 512 times.
+const LARGEST_CHUNK: usize = 2 << 20;
 
 /// A free block.
 struct Block {
@@ -223,13 +222,18 @@ impl Store {
                 return None;
             }
             let bytes = (self.cut / 4).clamp(FIRST_CHUNK, LARGEST_CHUNK);
-            let layout = Layout::from_size_align(bytes, CHUNK_ALIGN).expect("a small size");
+            let huge = bytes == LARGEST_CHUNK;
+            let align = if huge { LARGEST_CHUNK } else { ALIGN };
+            let layout = Layout::from_size_align(bytes, align).expect("sizes that fit");
             // SAFETY: the size is not zero.
-            let memory = unsafe { alloc(layout) };
-            if memory.is_null() {
+            let Some(memory) = NonNull::new(unsafe { alloc(layout) }) else {
                 handle_alloc_error(layout);
+            };
+            if huge {
+                // SAFETY: it was just allocated.
+                unsafe { prefer_huge_pages(memory, bytes) };
             }
-            let start = memory.expose_provenance();
+            let start = memory.as_ptr().expose_provenance();
             self.chunk = start..start + bytes;
             self.cut += bytes;
         }

@@ -18,7 +18,8 @@ use crate::stack::Class;
 /// its first use. The new greenlet runs when a worker is free, and may be moved between workers at any suspension; it
 /// keeps one thread identity all its life.
 ///
-/// The caller goes on at once: `spawn` never waits, and takes no stack for the greenlet before it runs.
+/// The caller goes on at once: `spawn` never waits, and takes no stack for the greenlet before it runs. Of several that a
+/// greenlet spawns, a worker takes the newest first, and workers that help the oldest: no order is promised.
 ///
 /// # Panics
 ///

@@ -38,6 +38,8 @@ pub(crate) use class::Class;
 pub(crate) use guard::Guard;
 pub(crate) use pool::Pool;
 
+pub(crate) use sys::prefer_huge_pages;
+
 use slab::Slot;
 use std::ptr::NonNull;
 
