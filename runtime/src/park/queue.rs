@@ -37,12 +37,19 @@ impl WaitQueue {
 
     /// Fires every token that is in the queue now. How many waits that has ended.
     pub(crate) fn fire_all(&self) -> usize {
-        let end = lock(&self.0).next;
         let mut fired = 0;
         // One at a time and outside the lock, for a firing may run scheduler code; those who come back meanwhile have
         // looked at the source again, and stay.
-        while let Some(token) = self.pop_before(end) {
-            fired += usize::from(token.fire());
+        let (mut token, end) = {
+            let mut queue = lock(&self.0);
+            let first = queue.tokens.pop_front();
+            // With one waiter, as most often, this was all.
+            let end = (!queue.tokens.is_empty()).then_some(queue.next);
+            (first.map(|(_, token)| token), end)
+        };
+        while let Some(due) = token {
+            fired += usize::from(due.fire());
+            token = end.and_then(|end| self.pop_before(end));
         }
         fired
     }
@@ -68,12 +75,24 @@ pub(crate) struct Enlisted<'a> {
     number: u64,
 }
 
+impl Enlisted<'_> {
+    /// The token has fired, so it is in the queue no more.
+    pub(crate) fn fired(self) {
+        debug_assert!(self.find(&lock(&self.queue.0)).is_err());
+        std::mem::forget(self);
+    }
+
+    fn find(&self, queue: &Queue) -> Result<usize, usize> {
+        queue
+            .tokens
+            .binary_search_by_key(&self.number, |&(number, _)| number)
+    }
+}
+
 impl Drop for Enlisted<'_> {
     fn drop(&mut self) {
         let mut queue = lock(&self.queue.0);
-        let found = queue
-            .tokens
-            .binary_search_by_key(&self.number, |&(number, _)| number);
+        let found = self.find(&queue);
         let token = found.ok().and_then(|at| queue.tokens.remove(at));
         drop(queue);
         drop(token);

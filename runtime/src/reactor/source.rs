@@ -118,12 +118,15 @@ impl Source {
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
         let wait = Wait::begin();
         // Leaves the queue again in every case, also when the wait ends by unwinding.
-        let _enlisted = self.shared.queue(direction).enlist(wait.token(READY));
+        let enlisted = self.shared.queue(direction).enlist(wait.token(READY));
         match self.shared.readiness.enlist(direction) {
             Enlist::Ready => Waited::Ready,
             Enlist::Shut => Waited::Shut,
             Enlist::Waits => match wait.park_until(deadline) {
-                Ended::Fired(_) => Waited::Ready,
+                Ended::Fired(_) => {
+                    enlisted.fired();
+                    Waited::Ready
+                }
                 Ended::TimedOut => Waited::TimedOut,
             },
         }
