@@ -12,12 +12,10 @@ use std::marker::PhantomData;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
 
 use super::handle::Greenlet;
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
 use super::memory;
-use crate::base::lock::lock;
 use crate::base::say::say;
 use crate::base::unwind::drop_quietly;
 
@@ -51,41 +49,38 @@ trait Erased {}
 impl<T> Erased for T {}
 
 impl Unrun {
-    /// Drops the closure on a thread of its own; if none can be started, here.
+    /// Makes it fit to be dropped on another thread.
     ///
     /// # Safety
     /// The closure is `Send`.
-    pub(crate) unsafe fn drop_elsewhere(self) {
-        struct Sent(Unrun);
-        // SAFETY: as the caller promises.
-        unsafe impl Send for Sent {}
-        impl Sent {
-            fn drop_here(self) {
-                self.0.drop_here();
-            }
-        }
-        let sent = Arc::new(Mutex::new(Some(Sent(self))));
-        let there = sent.clone();
-        let take = |sent: &Mutex<Option<Sent>>| lock(sent).take();
-        // As large as a greenlet's by default: there is little memory, as a rule.
-        let thread = std::thread::Builder::new()
-            .name("sward-drop".to_owned())
-            .stack_size(256 << 10);
-        let started = thread.spawn(move || {
-            if let Some(sent) = take(&there) {
-                sent.drop_here();
-            }
-        });
-        if started.is_err()
-            && let Some(sent) = take(&sent)
-        {
-            sent.drop_here();
-        }
+    pub(crate) unsafe fn sendable(self) -> SendUnrun {
+        SendUnrun(self)
     }
 
     /// Drops the closure. A panic of a destructor goes no further.
     pub(crate) fn drop_here(self) {
         drop_quietly(self.0);
+    }
+}
+
+/// The same, of a closure that is `Send`: it may be dropped anywhere.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct SendUnrun(Unrun);
+
+// SAFETY: the closure is, as `sendable` was promised.
+unsafe impl Send for SendUnrun {}
+
+impl SendUnrun {
+    /// Drops the closure. A panic of a destructor goes no further.
+    pub(crate) fn drop_here(self) {
+        self.0.drop_here();
+    }
+}
+
+impl std::fmt::Debug for Unrun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unrun").finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ mod token;
 mod unwinding;
 mod wait_word;
 
-pub(crate) use cell::{Failure, RawHandle, Unrun, create};
+pub(crate) use cell::{Failure, RawHandle, SendUnrun, Unrun, create};
 pub use handle::Greenlet;
 pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{

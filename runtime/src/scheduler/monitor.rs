@@ -5,6 +5,9 @@
 //! Both are right as long as greenlets leave often. When one does not, for a whole period, and another worker sleeps, the
 //! monitor wakes that.
 //!
+//! It also drops the closures of greenlets for which there was no stack: their destructors may wait, and must hold up no
+//! worker; and where there was no memory for a stack there may be none for another thread.
+//!
 //! It costs nothing while all workers sleep: then it sleeps too, until one gets up. No such rising is missed: the monitor
 //! says that it sleeps and then looks whether all workers do; a worker is counted as risen and then looks whether the
 //! monitor sleeps; there is a SeqCst fence between the two steps on both sides.
@@ -18,6 +21,7 @@ use std::time::Duration;
 
 use super::shared::Shared;
 use crate::base::lock::lock;
+use crate::greenlet::SendUnrun;
 
 /// How often it looks while somebody works. As Go's: what is left lying waits for that long and up to twice as long, which
 /// people do not notice; and a hundred looks a second cost less than a thousandth of a processor.
@@ -26,16 +30,22 @@ const PERIOD: Duration = Duration::from_millis(10);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    stopping: Mutex<bool>,
+    orders: Mutex<Orders>,
     changed: Condvar,
     asleep: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    stop: bool,
+    drop: Vec<SendUnrun>,
 }
 
 impl Monitor {
     /// A monitor whose thread has not started.
     pub(super) fn new() -> Self {
         Self {
-            stopping: Mutex::new(false),
+            orders: Mutex::default(),
             changed: Condvar::new(),
             asleep: AtomicBool::new(false),
         }
@@ -45,15 +55,21 @@ impl Monitor {
     pub(super) fn rouse(&self) {
         fence(SeqCst);
         if self.asleep.load(SeqCst) {
-            let _stopping = lock(&self.stopping);
+            let _orders = lock(&self.orders);
             self.asleep.store(false, SeqCst);
             self.changed.notify_one();
         }
     }
 
-    /// Ends the thread's life.
+    /// Has a closure dropped on the monitor's thread.
+    pub(super) fn drop_later(&self, closure: SendUnrun) {
+        lock(&self.orders).drop.push(closure);
+        self.changed.notify_one();
+    }
+
+    /// Ends the thread's life, once it has dropped what it was given.
     pub(super) fn stop(&self) {
-        *lock(&self.stopping) = true;
+        lock(&self.orders).stop = true;
         self.changed.notify_one();
     }
 
@@ -62,24 +78,27 @@ impl Monitor {
         let monitor = &shared.monitor;
         let mut seen: Vec<u32> = shared.remotes.iter().map(|_| 0).collect();
         loop {
-            let mut stopping = lock(&monitor.stopping);
+            let mut orders = lock(&monitor.orders);
+            let ordered = |orders: &Orders| orders.stop || !orders.drop.is_empty();
             monitor.asleep.store(true, SeqCst);
             fence(SeqCst);
-            while !*stopping && all_asleep(shared) && monitor.asleep.load(SeqCst) {
-                stopping = monitor
+            while !ordered(&orders) && all_asleep(shared) && monitor.asleep.load(SeqCst) {
+                orders = monitor
                     .changed
-                    .wait(stopping)
+                    .wait(orders)
                     .unwrap_or_else(PoisonError::into_inner);
             }
             monitor.asleep.store(false, SeqCst);
-            if !*stopping {
-                let waited = monitor.changed.wait_timeout(stopping, PERIOD);
-                stopping = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if !ordered(&orders) {
+                let waited = monitor.changed.wait_timeout(orders, PERIOD);
+                orders = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            if *stopping {
+            let (stop, closures) = (orders.stop, std::mem::take(&mut orders.drop));
+            drop(orders);
+            closures.into_iter().for_each(SendUnrun::drop_here);
+            if stop {
                 return;
             }
-            drop(stopping);
             look(shared, &mut seen);
         }
     }

@@ -681,7 +681,7 @@ impl Worker {
     }
 
     /// Ends a greenlet for which there is no stack. Whoever joins it is told first, for its closure's destructor is user code
-    /// and may wait for any greenlet: it runs on a thread of its own if it can be sent there. One that cannot belongs to the
+    /// and may wait for any greenlet: it runs on the monitor's thread if it can be sent there. One that cannot belongs to the
     /// home it was spawned in, and is dropped under that identity, on the worker's stack, as if on a plain thread.
     #[cold]
     fn refuse(&self, mut runnable: Runnable) {
@@ -705,7 +705,7 @@ impl Worker {
         } else {
             self.leave_for_good(home);
             // SAFETY: it is not local, so the closure is `Send`.
-            unsafe { unrun.drop_elsewhere() };
+            self.shared.monitor.drop_later(unsafe { unrun.sendable() });
         }
     }
 
