@@ -232,7 +232,6 @@ mod loom_tests {
                     continue;
                 }
                 self.idle.fall_asleep(index, searching);
-                searching = false;
                 if self.queue.load(SeqCst) == 0 {
                     // It parks, unless a producer has unparked it meanwhile.
                     if !self.unparked[index].swap(false, SeqCst) {

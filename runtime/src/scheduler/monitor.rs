@@ -13,14 +13,13 @@
 //! monitor sleeps; there is a SeqCst fence between the two steps on both sides.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::fence;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::shared::Shared;
 use crate::base::lock::lock;
+use crate::base::sync::{AtomicBool, fence};
 use crate::greenlet::SendUnrun;
 
 /// How often it looks while somebody works. As Go's: what is left lying waits for that long and up to twice as long, which
@@ -32,7 +31,34 @@ const PERIOD: Duration = Duration::from_millis(10);
 pub(super) struct Monitor {
     orders: Mutex<Orders>,
     changed: Condvar,
-    asleep: AtomicBool,
+    nap: Nap,
+}
+
+/// Whether the monitor sleeps until a worker gets up.
+#[derive(Debug)]
+struct Nap(AtomicBool);
+
+impl Nap {
+    fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// The monitor is about to sleep. It must look whether all workers do, after this.
+    fn begin(&self) {
+        self.0.store(true, SeqCst);
+        // Pairs with the one in `is_on`.
+        fence(SeqCst);
+    }
+
+    /// Whether it goes on; asked by the monitor, and by a worker that has been counted as risen.
+    fn is_on(&self) -> bool {
+        fence(SeqCst);
+        self.0.load(SeqCst)
+    }
+
+    fn end(&self) {
+        self.0.store(false, SeqCst);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,16 +73,15 @@ impl Monitor {
         Self {
             orders: Mutex::default(),
             changed: Condvar::new(),
-            asleep: AtomicBool::new(false),
+            nap: Nap::new(),
         }
     }
 
     /// A worker has got up.
     pub(super) fn rouse(&self) {
-        fence(SeqCst);
-        if self.asleep.load(SeqCst) {
+        if self.nap.is_on() {
             let _orders = lock(&self.orders);
-            self.asleep.store(false, SeqCst);
+            self.nap.end();
             self.changed.notify_one();
         }
     }
@@ -80,15 +105,14 @@ impl Monitor {
         loop {
             let mut orders = lock(&monitor.orders);
             let ordered = |orders: &Orders| orders.stop || !orders.drop.is_empty();
-            monitor.asleep.store(true, SeqCst);
-            fence(SeqCst);
-            while !ordered(&orders) && all_asleep(shared) && monitor.asleep.load(SeqCst) {
+            monitor.nap.begin();
+            while !ordered(&orders) && all_asleep(shared) && monitor.nap.is_on() {
                 orders = monitor
                     .changed
                     .wait(orders)
                     .unwrap_or_else(PoisonError::into_inner);
             }
-            monitor.asleep.store(false, SeqCst);
+            monitor.nap.end();
             if !ordered(&orders) {
                 let waited = monitor.changed.wait_timeout(orders, PERIOD);
                 orders = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -121,5 +145,39 @@ fn look(shared: &Shared, seen: &mut [u32]) {
     let unattended = shared.seat_until.load(SeqCst) == 0;
     if asleep != 0 && still > asleep && (unattended || shared.has_common_work()) {
         shared.wake_one();
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    /// The lock around the monitor's wait orders `end` and the wait, so the flag alone stands for both.
+    #[test]
+    fn loom_no_rising_is_missed() {
+        loom::model(|| {
+            let shared = Arc::new((Nap::new(), AtomicUsize::new(1)));
+            let worker = {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (nap, asleep) = &*shared;
+                    asleep.fetch_sub(1, SeqCst);
+                    if nap.is_on() {
+                        nap.end();
+                    }
+                })
+            };
+            let (nap, asleep) = &*shared;
+            nap.begin();
+            let sleeps = asleep.load(SeqCst) == 1;
+            worker.join().unwrap();
+            assert!(
+                !(sleeps && nap.is_on()),
+                "it sleeps and nobody has ended that"
+            );
+        });
     }
 }

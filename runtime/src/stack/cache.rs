@@ -68,7 +68,7 @@ impl Cache {
     /// # Panics
     ///
     /// If the stack is another pool's.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn give(&mut self, stack: Stack) {
         self.count_passed(false);
         self.give_passed(stack);
