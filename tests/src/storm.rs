@@ -58,10 +58,15 @@ pub fn storm(
                 let mut rng = Rng::new(number);
                 while !stop.load(SeqCst) {
                     let done = &rounds[number as usize];
-                    round(&mut rng, done.load(SeqCst));
-                    done.fetch_add(1, SeqCst);
-                    // Workers that have all enough to do take nothing from each other.
-                    if rng.below(4) == 0 {
+                    let so_far = done.load(SeqCst);
+                    // Workers that have all enough to do take nothing from each other, those that share homes the least. So
+                    // if it is the migrations that are missing, there is less to do.
+                    let enough = so_far >= storm.rounds;
+                    if !enough || rng.below(4) == 0 {
+                        round(&mut rng, so_far);
+                        done.fetch_add(1, SeqCst);
+                    }
+                    if enough || rng.below(4) == 0 {
                         sward::sleep(Duration::from_micros(rng.below(300)));
                     }
                 }
