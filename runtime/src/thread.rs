@@ -46,7 +46,8 @@ pub fn park_timeout(limit: Duration) {
 
 /// Lets others run first. The counterpart of [`std::thread::yield_now`].
 ///
-/// A greenlet goes to the end of its worker's queue; from there it may be taken by another worker.
+/// A greenlet goes to the end of its worker's queue, from where it may be taken by another worker. If nobody else can run
+/// there, it goes on at once.
 ///
 /// # Examples
 ///

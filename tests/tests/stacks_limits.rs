@@ -270,6 +270,75 @@ fn no_stack_and_a_destructor_that_waits() {
     }
 }
 
+/// Tells where it was dropped.
+struct Tells(std::sync::mpsc::Sender<String>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let thread = std::thread::current();
+        let _ = self.0.send(thread.name().unwrap_or("?").to_owned());
+    }
+}
+
+/// Also one that had to wait for a home that it shares, and so has one.
+#[test]
+fn a_refused_closure_is_dropped_elsewhere_also_after_a_wait_for_a_home() {
+    if !sward_tests::identity::can_move() {
+        return;
+    }
+    let body = || {
+        let runtime = Runtime::builder()
+            .workers(2)
+            .homes(Homes::Moving { limit: 1 })
+            .build()
+            .unwrap();
+        let (running, stop) = (
+            std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)),
+            std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)),
+        );
+        let (here, flag) = (running.clone(), stop.clone());
+        let limit = rustix::process::Rlimit {
+            current: Some(process::address_space() + (256 << 20)),
+            maximum: None,
+        };
+        rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
+        if Vec::<u8>::new().try_reserve_exact(1 << 30).is_ok() {
+            assert_eq!(std::env::consts::ARCH, "aarch64", "the limit is not kept");
+            return;
+        }
+        let hog = runtime.spawn(move || {
+            here.store(true, std::sync::atomic::Ordering::SeqCst);
+            while !flag.load(std::sync::atomic::Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+        });
+        while !running.load(std::sync::atomic::Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let (sender, told) = std::sync::mpsc::channel();
+        let tells = Tells(sender);
+        let refused = Builder::new()
+            .stack_size(1 << 30)
+            .spawn_on(&runtime.handle(), move || drop(tells))
+            .unwrap();
+        // The other worker takes it; it waits for the only home.
+        std::thread::sleep(Duration::from_millis(100));
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        hog.join().unwrap();
+        assert!(refused.join().unwrap_err().os_error().is_some());
+        println!("dropped on {}", told.recv().unwrap());
+    };
+    child::run(
+        "a_refused_closure_is_dropped_elsewhere_also_after_a_wait_for_a_home",
+        &[],
+        body,
+        |ended| {
+            ended.succeeded();
+            assert!(!ended.stdout.contains("home"), "{ended}");
+        },
+    );
+}
+
 /// Of greenlets that park or have no stack: those that parked, and the errors of the others.
 fn parked_and_refused(handles: Vec<JoinHandle<()>>) -> (Vec<JoinHandle<()>>, Vec<JoinError>) {
     let (mut parked, mut refused) = (Vec::new(), Vec::new());

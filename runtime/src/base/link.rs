@@ -51,6 +51,11 @@ impl Chain {
         }
     }
 
+    /// Whether it holds none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
     /// Takes the first link.
     pub(crate) fn pop(&mut self) -> *mut Link {
         let head = self.head;

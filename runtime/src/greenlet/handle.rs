@@ -84,6 +84,9 @@ impl Greenlet {
     /// or waits for a socket goes on doing so. What the caller did before is seen by the greenlet after. Callable from
     /// greenlets and threads; never blocks. Nothing happens if the greenlet has ended.
     ///
+    /// One unparked by a greenlet runs when that leaves its worker, next; if it does not, but computes or blocks its thread,
+    /// another worker takes over after some 10 to 20 ms.
+    ///
     /// # Examples
     ///
     /// ```

@@ -75,6 +75,8 @@ pub(crate) struct Life {
     pub(crate) worker: u32,
     /// The home is occupied on this greenlet's behalf while it is on its way to a worker.
     pub(crate) holds_home: bool,
+    /// It was given its home by its parent: a local child.
+    pub(crate) is_local: bool,
 }
 
 /// A place in the list of suspended greenlets: which part of the list, and where in it.
@@ -135,6 +137,7 @@ impl Header {
         schedule: NonNull<dyn Schedule>,
         origin: Origin,
     ) {
+        let is_local = origin.home.is_some();
         let life = Life {
             context: None,
             home: origin.home,
@@ -142,6 +145,7 @@ impl Header {
             census: None,
             worker: NOWHERE,
             holds_home: false,
+            is_local,
         };
         // SAFETY: the caller's memory; each field is written once.
         unsafe {

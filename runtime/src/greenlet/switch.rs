@@ -265,10 +265,8 @@ pub(crate) fn suspend(request: Request) {
     // SAFETY: as above.
     let next = unsafe { (here.hooks.next)(carrier, me.as_ref(), request) };
     let target = match next {
-        Next::Stay => {
-            here.budget.set(BUDGET);
-            None
-        }
+        // With what is left of its budget, or it might never leave.
+        Next::Stay => None,
         Next::Base => Some((base(here), here.identity)),
         // SAFETY: `next` made it ready.
         Next::Greenlet(runnable) => Some(unsafe { board(here, runnable) }),

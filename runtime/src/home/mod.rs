@@ -104,6 +104,15 @@ impl Home {
         unsafe { self.occupancy.leave() }
     }
 
+    /// Whether a greenlet waits for the home.
+    ///
+    /// # Safety
+    /// The caller occupies the home.
+    pub(crate) unsafe fn is_awaited(&self) -> bool {
+        // SAFETY: passed on.
+        unsafe { self.occupancy.is_awaited() }
+    }
+
     /// Takes every greenlet out of the home's list, when no worker runs any more.
     fn drain(&self) -> Vec<NonNull<Link>> {
         if self.occupancy.try_enter() {

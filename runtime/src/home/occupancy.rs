@@ -94,6 +94,15 @@ impl Occupancy {
         }
     }
 
+    /// Whether a greenlet waits. Asked by the occupant; one that comes at this moment may be missed.
+    ///
+    /// # Safety
+    /// The caller is the occupant.
+    pub(crate) unsafe fn is_awaited(&self) -> bool {
+        // SAFETY: only the occupant reaches the chain.
+        self.word.load(Relaxed) != OCCUPIED || !unsafe { &*self.waiting.get() }.is_empty()
+    }
+
     /// Enters if the home is free; nothing is enlisted otherwise.
     pub(crate) fn try_enter(&self) -> bool {
         // Acquire: as in `enter`.

@@ -69,6 +69,7 @@ impl<'a> Seat<'a> {
     pub(crate) fn poll(&mut self) -> usize {
         self.empty_graves();
         self.reactor.driver.poll(&mut self.desk.batch);
+        self.desk.undealt = true;
         self.deal()
     }
 
@@ -97,9 +98,11 @@ impl<'a> Seat<'a> {
         self.desk.grave.clear();
     }
 
-    /// Deals the events out that have come. How many waits they have ended.
+    /// Deals the events out that have come, once. How many waits they have ended.
     pub(crate) fn deal(&mut self) -> usize {
-        self.desk.undealt = false;
+        if !std::mem::take(&mut self.desk.undealt) {
+            return 0;
+        }
         let mut fired = 0;
         for (Key(address), event) in self.desk.batch.events() {
             let shared = ptr::with_exposed_provenance::<Shared>(address);

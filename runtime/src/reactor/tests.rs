@@ -246,3 +246,30 @@ fn sources_come_and_go_while_events_are_dealt_out() {
     reactor.notify();
     poller.join().unwrap();
 }
+
+/// A worker that is called before it waits deals all the same (`Worker::sleep`): what was dealt out before must not come again.
+#[test]
+fn events_are_dealt_out_once() {
+    let reactor = Reactor::new().unwrap();
+    let (here, mut there) = pair();
+    let source = register(&reactor, &here);
+    there.write_all(b"x").unwrap();
+    let mut seat = reactor.try_seat().unwrap();
+    seat.wait(soon());
+    seat.deal();
+    // The reader takes it, and finds nothing more.
+    let Look::Ready(tick) = source.look(Direction::Read) else {
+        panic!("the event was dealt out");
+    };
+    assert_eq!((&here).read(&mut [0; 8]).unwrap(), 1);
+    source.exhausted(Direction::Read, tick);
+    assert_eq!(source.look(Direction::Read), Look::Unready);
+    seat.deal();
+    assert_eq!(
+        source.look(Direction::Read),
+        Look::Unready,
+        "an event was dealt out twice"
+    );
+    drop(seat);
+    source.leave(here.as_fd());
+}

@@ -5,9 +5,9 @@
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
 //! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
 //!
-//! Where a ready greenlet goes: one woken by a running greenlet of the same runtime into that worker's *run-next* slot; one
-//! that yields, is new, or was woken by the worker itself (a timer, a socket, the end of the one it joins) at the end of
-//! that worker's queue; from anywhere else into the injector. One with a fixed home that
+//! Where a greenlet goes that can run: one woken by a running greenlet of the same runtime into that worker's *run-next* slot;
+//! one that yields, or was woken by the worker itself (a timer, a socket, the end of the one it joins) at the end of that
+//! worker's queue; a new one onto its pile of those that never ran; from anywhere else into the injector. One with a fixed home that
 //! has run goes to its home's worker, always. All but the last can be taken by any worker.
 //!
 //! The scheduler knows no API; it is reached through the `Schedule` hook and through `Shared`.

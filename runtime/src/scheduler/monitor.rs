@@ -3,10 +3,11 @@
 //! Workers wake each other when there is more than one of them can do at once, but not for everything: the greenlet in a
 //! run-next slot waits until the running one leaves, and nobody sits in the reactor while the worker that did runs one.
 //! Both are right as long as greenlets leave often. When one does not, for a whole period, and another worker sleeps, the
-//! monitor wakes that.
+//! monitor wakes that; and it does if nobody sits in the reactor, for those who work look there now and then only.
 //!
 //! It also drops the closures of greenlets for which there was no stack: their destructors may wait, and must hold up no
-//! worker; and where there was no memory for a stack there may be none for another thread.
+//! worker; and where there was no memory for a stack there may be none for another thread. While one of them waits, nobody
+//! looks.
 //!
 //! It costs nothing while all workers sleep: then it sleeps too, until one gets up. No such rising is missed: the monitor
 //! says that it sleeps and then looks whether all workers do; a worker is counted as risen and then looks whether the
@@ -132,7 +133,8 @@ fn all_asleep(shared: &Shared) -> bool {
     shared.idle.asleep() == shared.remotes.len()
 }
 
-/// Wakes a worker if there is something to do for one, and those that are awake have not had a turn since the last look.
+/// Wakes a worker if there is a seat for it in the reactor, or something to do and one of those that are awake has not had a
+/// turn since the last look.
 fn look(shared: &Shared, seen: &mut [u32]) {
     let mut still = 0;
     for (remote, seen) in shared.remotes.iter().zip(seen) {
@@ -143,7 +145,7 @@ fn look(shared: &Shared, seen: &mut [u32]) {
     // Those that sleep have no turns either.
     let asleep = shared.idle.asleep();
     let unattended = shared.seat_until.load(SeqCst) == 0;
-    if asleep != 0 && still > asleep && (unattended || shared.has_common_work()) {
+    if asleep != 0 && (unattended || still > asleep && shared.has_common_work()) {
         shared.wake_one();
     }
 }

@@ -445,6 +445,11 @@ impl Remote {
         Self::runnable(self.next.swap(next, AcqRel))
     }
 
+    /// Whether there is one in the run-next slot.
+    pub(super) fn has_next(&self) -> bool {
+        !self.next.load(Relaxed).is_null()
+    }
+
     /// Takes the greenlet in the run-next slot.
     pub(super) fn take_next(&self) -> Option<Runnable> {
         if self.next.load(Relaxed).is_null() {

@@ -75,6 +75,13 @@ pub(super) struct Worker {
     look_outside: Cell<bool>,
     /// Counts those looks.
     looks: Cell<u32>,
+    /// How many that never ran have their turn before the next one that has.
+    fresh_first: Cell<usize>,
+    /// How many were spawned here since the last one was taken, and whether that had run before.
+    spawned_since: Cell<usize>,
+    ran_started: Cell<bool>,
+    /// Turns between what is ready and what is bound.
+    bound_first: Cell<bool>,
     /// The one that leaves goes to the base, which takes the next one itself.
     to_base: Cell<bool>,
     /// The next one has the home of the one that leaves, which therefore is not left.
@@ -119,6 +126,10 @@ impl Worker {
             searching: Cell::new(false),
             look_outside: Cell::new(false),
             looks: Cell::new(1),
+            fresh_first: Cell::new(0),
+            spawned_since: Cell::new(0),
+            ran_started: Cell::new(false),
+            bound_first: Cell::new(false),
             to_base: Cell::new(false),
             home_kept: Cell::new(false),
             spent: RefCell::default(),
@@ -192,6 +203,7 @@ impl Worker {
             // A local child in a fixed home is nobody else's.
             return self.push(runnable);
         }
+        self.spawned_since.set(self.spawned_since.get() + 1);
         self.queues.fresh.push(runnable);
         self.shared.wake_one_unless_busy();
     }
@@ -204,7 +216,7 @@ impl Worker {
             self.push_next(runnable);
         } else {
             // The first one the worker will take itself, next.
-            let more = !self.queues.is_empty();
+            let more = !self.queues.is_empty() || self.remote().has_next();
             self.queues.ready.push(runnable);
             if more {
                 self.shared.wake_one_unless_busy();
@@ -267,12 +279,12 @@ impl Worker {
             if let Some(runnable) = self.take_injected() {
                 return Some(runnable);
             }
-            if self.looks.get() == 0
+            let look = self.looks.replace((self.looks.get() + 1) % OLDEST_EVERY);
+            if look == 0
                 && let Some(runnable) = self.take_oldest()
             {
                 return Some(runnable);
             }
-            self.looks.set((self.looks.get() + 1) % OLDEST_EVERY);
         }
         self.take_local().or_else(|| self.take_injected())
     }
@@ -287,40 +299,59 @@ impl Worker {
     }
 
     /// The next of those that are here.
+    ///
+    /// Those that never ran and those that have run take turns, so that a tree is run depth first; but one that has run and
+    /// spawned comes after all that it has spawned, or it could outrun them.
     fn take_local(&self) -> Option<Runnable> {
-        if self.next_in_a_row.get() < NEXT_IN_A_ROW
-            && let Some(runnable) = self.remote().take_next()
-        {
-            self.next_in_a_row.set(self.next_in_a_row.get() + 1);
-            return Some(runnable);
+        let spawned = self.spawned_since.replace(0);
+        if self.ran_started.replace(false) {
+            self.fresh_first.set(self.fresh_first.get() + spawned);
         }
-        self.next_in_a_row.set(0);
-        let (fresh, ready) = (&self.queues.fresh, &self.queues.ready);
-        let tick = self.remote().ticks.load(Relaxed);
-        // In turn, so that none starves another.
-        let own = if self.own_home.is_none() {
-            if tick.is_multiple_of(2) {
-                fresh.pop().or_else(|| ready.pop())
-            } else {
-                ready.pop().or_else(|| fresh.pop())
+        let taken = self.take_next_in_a_row().or_else(|| {
+            let fresh = &self.queues.fresh;
+            let first = self.fresh_first.get();
+            if first != 0 {
+                self.fresh_first.set(first - 1);
+                if let Some(runnable) = fresh.pop() {
+                    return Some(runnable);
+                }
             }
+            let started = self.take_started();
+            self.fresh_first.set(1);
+            let own = started.or_else(|| fresh.pop());
+            own.or_else(|| self.remote().take_next())
+        })?;
+        self.ran_started.set(!taken.never_ran());
+        Some(taken)
+    }
+
+    /// The one in the run-next slot, unless it was that slot's turn too often in a row.
+    fn take_next_in_a_row(&self) -> Option<Runnable> {
+        let taken = if self.next_in_a_row.get() < NEXT_IN_A_ROW {
+            self.remote().take_next()
         } else {
-            match tick % 3 {
-                0 => self
-                    .take_bound()
-                    .or_else(|| ready.pop())
-                    .or_else(|| fresh.pop()),
-                1 => ready
-                    .pop()
-                    .or_else(|| fresh.pop())
-                    .or_else(|| self.take_bound()),
-                _ => fresh
-                    .pop()
-                    .or_else(|| self.take_bound())
-                    .or_else(|| ready.pop()),
-            }
+            None
         };
-        own.or_else(|| self.remote().take_next())
+        let row = if taken.is_some() {
+            self.next_in_a_row.get() + 1
+        } else {
+            0
+        };
+        self.next_in_a_row.set(row);
+        taken
+    }
+
+    /// The next one that is ready, in its queue or bound to this worker, in turn.
+    fn take_started(&self) -> Option<Runnable> {
+        let ready = &self.queues.ready;
+        if self.own_home.is_none() {
+            return ready.pop();
+        }
+        if self.bound_first.replace(!self.bound_first.get()) {
+            self.take_bound().or_else(|| ready.pop())
+        } else {
+            ready.pop().or_else(|| self.take_bound())
+        }
     }
 
     /// The one that has waited longest of those that never ran, which are otherwise taken newest first.
@@ -536,7 +567,7 @@ impl Worker {
             return Prepared::TooMuch;
         }
         let life = runnable.life();
-        let is_local = life.home.is_some();
+        let is_local = life.is_local;
         let home = match &life.home {
             Some(home) => home,
             None => match self.fresh_home(effort) {
@@ -571,13 +602,20 @@ impl Worker {
         if home.worker().is_some() || std::mem::take(holds_home) {
             debug_assert!(home.worker().is_none_or(|worker| worker == self.index));
             Enter::Entered
-        } else if ptr::eq(home, mine) {
+        } else if ptr::eq(home, mine) && !self.is_awaited(home) {
+            // Otherwise it queues up behind those who wait.
             self.home_kept.set(true);
             Enter::Entered
         } else {
             // SAFETY: we hold the right to the greenlet, which is in no list. The home outlives the call: the pool keeps it.
             unsafe { home.occupy(link) }
         }
+    }
+
+    /// Whether a greenlet waits for `home`, which this worker occupies.
+    fn is_awaited(&self, home: &Home) -> bool {
+        // SAFETY: as said.
+        unsafe { home.is_awaited() }
     }
 
     /// The next one that is here, ready to run, on behalf of a greenlet that leaves the home `mine`.
@@ -636,6 +674,8 @@ impl Worker {
             let mut next = unsafe { Runnable::from_link(link) };
             next.life().holds_home = true;
             self.push_next(next);
+            // It keeps its home from others meanwhile, and the one that runs next has been chosen already.
+            self.shared.wake_one_unless_busy();
         }
     }
 
@@ -790,7 +830,9 @@ unsafe impl Conductor for Worker {
         if request == Request::Park && leaving.wait.is_fired() {
             return Next::Stay;
         }
-        if self.tick() || self.carrier.is_budget_spent() {
+        if self.shared.stopping.load(Relaxed) {
+            // The base sees to it.
+        } else if self.tick() || self.carrier.is_budget_spent() {
             self.look_outside.set(true);
         } else {
             // SAFETY: the running greenlet lets us read its life for a moment.
@@ -799,12 +841,19 @@ unsafe impl Conductor for Worker {
             if let Some(runnable) = self.next_here(mine) {
                 return Next::Greenlet(runnable);
             }
+            let injected = self.shared.has_injected(self.index);
             if request == Request::Yield
                 && self.stash.borrow().is_none()
-                && !self.shared.has_injected(self.index)
+                && !injected
+                && !life
+                    .home
+                    .as_deref()
+                    .is_some_and(|home| self.is_awaited(home))
             {
                 return Next::Stay;
             }
+            // Or the base would find this one first.
+            self.look_outside.set(injected);
         }
         self.to_base.set(true);
         Next::Base
@@ -816,7 +865,8 @@ unsafe impl Conductor for Worker {
             // Left before the greenlet is published, so that whoever runs it next finds the home free.
             self.leave_home(home);
         }
-        let lonely = self.to_base.replace(false) && self.queues.is_empty();
+        let lonely =
+            self.to_base.replace(false) && self.queues.is_empty() && self.stash.borrow().is_none();
         match request {
             // The base will take it itself.
             Request::Yield if lonely && runnable.bound_to().is_none() => {
@@ -835,7 +885,9 @@ unsafe impl Conductor for Worker {
         let (Some(stack), Some(home)) = self.finish(runnable) else {
             unreachable!("a greenlet that ran has a stack and a home")
         };
-        if self.tick() {
+        if self.shared.stopping.load(Relaxed) {
+            // The base sees to it.
+        } else if self.tick() {
             self.look_outside.set(true);
         } else {
             let mine = Arc::as_ptr(&home);
