@@ -62,7 +62,7 @@ pub fn storm(
                     // Workers that have all enough to do take nothing from each other, those that share homes the least. So
                     // if it is the migrations that are missing, there is less to do.
                     let enough = so_far >= storm.rounds;
-                    if !enough || rng.below(4) == 0 {
+                    if !enough || rng.below(64) == 0 {
                         round(&mut rng, so_far);
                         done.fetch_add(1, SeqCst);
                     }
