@@ -46,11 +46,22 @@ ci=$PWD/ci
 limit=${AARCH64_LIMIT:-600}
 passed=0 failed=0
 
+# The arguments of one program. The emulator's own locks are not made ready for a `fork`: a process that is forked while
+# another thread runs can wait for ever for one that this thread held. So what starts processes does so with one test at a
+# time, where the others only wait, and a storm of processes among running greenlets is left out.
+arguments() {
+    case $1 in
+    homes_system) echo --skip processes ;;
+    lib_* | net_many | net_runtimes | panic_* | runtime_* | stacks_*) echo --test-threads=1 ;;
+    esac
+}
+
 try() {
-    local name=$1 program=$2 directory=$3 log=$scratch/run status=0 good bad began=$SECONDS
+    local name=$1 program=$2 directory=$3 log=$scratch/run status=0 good bad began=$SECONDS arguments
+    read -ra arguments < <(arguments "$name") || true
     ! readelf --program-headers --wide "$program" | grep -q INTERP || die "$program is not a static program"
-    printf '+ %s %s\n' "$(basename "$emulator")" "$program"
-    (cd "$directory" && "$ci/watched.py" "$limit" "$log" "$emulator" "$program") || status=$?
+    printf '+ %s %s %s\n' "$(basename "$emulator")" "$program" "${arguments[*]}"
+    (cd "$directory" && "$ci/watched.py" "$limit" "$log" "$emulator" "$program" "${arguments[@]}") || status=$?
     read -r good bad < <(results "$log")
     [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     [ "$bad" -eq 0 ] || cat "$log"
