@@ -34,6 +34,8 @@ pub(crate) enum Request {
     Yield,
     /// Publish its wait: it is parked until a token fires.
     Park,
+    /// Begin an open wait and publish it: it is parked until it is unparked.
+    ParkOpen,
 }
 
 /// Who runs next.
@@ -253,11 +255,12 @@ pub(crate) unsafe fn run(carrier: *const Carrier, runnable: Runnable) {
 /// Whatever the greenlet's thread would keep is kept: errno, and the count of its panics.
 #[inline(never)]
 pub(crate) fn suspend(request: Request) {
-    let errno = Errno::save();
-    let panics = unwinding::lay_down();
-    let guard = AbortOnUnwind::new("a switch between greenlets");
     // SAFETY: the slot of our own identity, which we keep.
     let slot = unsafe { &*slot() };
+    // SAFETY: only a greenlet suspends, and it has a home.
+    let errno = unsafe { Errno::save_in(slot) };
+    let panics = unwinding::lay_down();
+    let guard = AbortOnUnwind::new("a switch between greenlets");
     let carrier = slot.carrier().cast::<Carrier>();
     let me = from_slot(slot.greenlet()).expect("only a greenlet suspends");
     // SAFETY: a greenlet runs on a carrier, which stays until we are off it; and a running greenlet is alive.

@@ -19,7 +19,9 @@
 //!   point on the right to run the owner lies in the word.
 //! - `ARMED or PARKED -> FIRED` (`fire`, `unpark`): anybody with the epoch, once. Whoever makes `PARKED -> FIRED`
 //!   has taken the right to run the owner out of the word and must schedule it.
-//! - `PERMIT`: set by anybody, cleared by the owner in `begin`.
+//! - `IDLE or FIRED -> PARKED` (`publish_open`): both steps in one, by whoever holds the suspended owner. The owner gives out
+//!   no tokens of such a wait, so nobody could have fired it before: only `unpark` ends it.
+//! - `PERMIT`: set by anybody, cleared by the owner in `begin` or `take_permit`, or by whoever holds it in `publish_open`.
 //!
 //! No wake-up is lost: `publish` and `fire` are read-modify-writes of one word, so one comes first. If `fire` does,
 //! `publish` fails and the holder runs the owner again; if `publish` does, `fire` sees `PARKED` and schedules.
@@ -177,6 +179,36 @@ impl WaitWord {
         }
     }
 
+    /// `begin` and `publish` of an open wait in one, for a wait that has no tokens but `unpark`. A permit that lies ready is
+    /// consumed: it ends the wait with `tag`.
+    pub(crate) fn publish_open(&self, tag: u16) -> Publish {
+        let mut word = self.0.load(Relaxed);
+        loop {
+            debug_assert!(
+                matches!(word & PHASE, IDLE | FIRED),
+                "a wait is begun inside another"
+            );
+            let (new, outcome) = if word & PERMIT != 0 {
+                let new = (word & !(PERMIT | PHASE | TAG)) | FIRED | u64::from(tag) << TAG_SHIFT;
+                (new, Publish::Fired)
+            } else {
+                let epoch = (word >> EPOCH_SHIFT).wrapping_add(1);
+                (epoch << EPOCH_SHIFT | OPEN | PARKED, Publish::Parked)
+            };
+            // Release: as in `publish`. Acquire: pairs with the release in `unpark`, whose permit may be consumed here.
+            match self.0.compare_exchange_weak(word, new, AcqRel, Relaxed) {
+                Ok(_) => return outcome,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Consumes a permit that lies ready. Asked by the owner, between two waits.
+    pub(crate) fn take_permit(&self) -> bool {
+        // Acquire: pairs with the release in `unpark`.
+        self.0.load(Relaxed) & PERMIT != 0 && self.0.fetch_and(!PERMIT, Acquire) & PERMIT != 0
+    }
+
     /// Takes the right to run a parked owner out of the word without ending its wait: it will never run again, and every
     /// token is stale from here on. False if there is no such right to take.
     pub(crate) fn seize(&self) -> bool {
@@ -269,6 +301,24 @@ mod tests {
         assert_eq!(word.unpark(3), Fire::Resume);
         assert_eq!(word.end(), Some(3));
         assert_eq!(word.fire(open, 4), Fire::Stale);
+    }
+
+    #[test]
+    fn an_open_wait_begun_late_takes_a_permit_and_makes_tokens_stale() {
+        let word = WaitWord::new();
+        let closed = armed(&word, false);
+        assert_eq!(word.unpark(1), Fire::Stale);
+        assert_eq!(word.end(), None);
+        assert_eq!(word.publish_open(2), Publish::Fired);
+        assert_eq!(word.end(), Some(2));
+        assert!(!word.take_permit());
+        assert_eq!(word.publish_open(2), Publish::Parked);
+        assert_eq!(word.fire(closed, 3), Fire::Stale);
+        assert_eq!(word.unpark(4), Fire::Resume);
+        assert_eq!(word.unpark(4), Fire::Stale);
+        assert_eq!(word.end(), Some(4));
+        assert!(word.take_permit());
+        assert!(!word.take_permit());
     }
 
     #[test]
@@ -375,6 +425,38 @@ mod loom_tests {
                 }
             };
             unparker.join().unwrap();
+            assert!(ran_on || owner.resumed.load(Relaxed) == 1);
+        });
+    }
+
+    #[test]
+    fn loom_two_unparks_race_with_a_late_beginning() {
+        loom::model(|| {
+            let owner = Owner::new();
+            let unparkers: Vec<_> = (0..2)
+                .map(|_| {
+                    let owner = owner.clone();
+                    thread::spawn(move || {
+                        if owner.word.unpark(1) == Fire::Resume {
+                            assert_eq!(owner.resume(), Some(1));
+                        }
+                    })
+                })
+                .collect();
+            let mut ran_on = owner.word.take_permit();
+            if !ran_on {
+                owner.frame.with_mut(|frame| {
+                    // SAFETY: the owner runs still; loom checks.
+                    unsafe { *frame += 1 }
+                });
+                if owner.word.publish_open(1) == Publish::Fired {
+                    assert_eq!(owner.resume(), Some(1));
+                    ran_on = true;
+                }
+            }
+            for unparker in unparkers {
+                unparker.join().unwrap();
+            }
             assert!(ran_on || owner.resumed.load(Relaxed) == 1);
         });
     }

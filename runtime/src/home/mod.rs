@@ -61,6 +61,8 @@ unsafe impl Sync for Home {}
 impl Home {
     /// The calling worker's own thread as its fixed home; the worker occupies it for good.
     pub(crate) fn fixed(worker: usize) -> Arc<Self> {
+        // SAFETY: our own thread's slot.
+        unsafe { (*slot()).prepare() };
         let home = Self {
             occupancy: Occupancy::new(),
             pointer: pointer::get(),
@@ -82,6 +84,24 @@ impl Home {
     /// homes is reached and all are shared anyway.
     pub(crate) fn is_unshared(&self) -> bool {
         self.load.load(Relaxed) == 1
+    }
+
+    /// Makes it one greenlet's own.
+    ///
+    /// # Safety
+    /// Nobody has it, and who gets it gets it from the caller, in order.
+    unsafe fn dedicate(&self) {
+        // SAFETY: passed on.
+        unsafe { self.occupancy.dedicate() };
+    }
+
+    /// Opens the home to a local child, if it was its greenlet's alone.
+    ///
+    /// # Safety
+    /// The caller runs in it; the child, and with it whoever enters the home for it, comes after this call.
+    pub(crate) unsafe fn open(&self) {
+        // SAFETY: the occupant opens it; passed on.
+        unsafe { self.occupancy.open() }
     }
 
     /// Occupies the home for the greenlet that `link` is in, or leaves it in the home's list.

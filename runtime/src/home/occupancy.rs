@@ -1,7 +1,7 @@
 //! The word that lets one worker at a time into a home, and keeps the greenlets that wait for it.
 //!
-//! The word is null (free), `OCCUPIED` (entered, nobody waits) or the newest of a chain of waiting greenlets
-//! (entered, and they wait). Terms:
+//! The word is `DEDICATED` (one greenlet has the home, see below), null (free), `OCCUPIED` (entered, nobody waits) or the
+//! newest of a chain of waiting greenlets (entered, and they wait). Terms:
 //!
 //! - *enter*: null to `OCCUPIED`; or, when somebody is in, push the greenlet onto the chain. The caller that pushed
 //!   has given the greenlet away.
@@ -9,6 +9,13 @@
 //!   longest. The home is never free while a greenlet waits for it, so no newcomer overtakes and nobody starves.
 //!
 //! A greenlet that was handed the home holds it from that moment on, while it is still on its way through a run queue.
+//!
+//! *Dedicated*: while one greenlet alone has the home, the right to run that greenlet, of which there is one, is the right
+//! to the home too. Whoever passes the right on publishes what it did in the home along with it, so entering and leaving
+//! change nothing here and order nothing. The home becomes dedicated when nobody has it (`dedicate`, in the pool, under
+//! its lock) and is *opened* to others by its occupant alone (`open`: it spawns a local child), who from then on is in by
+//! the rules above; a child gets to know of it with the right to run it. Since nobody else may open it, the pool
+//! dedicates only homes that it will not want to share (`pool`).
 //!
 //! No greenlet is stranded: a push succeeds only onto a word that is not null, that is, while there is an occupant;
 //! the occupant's `leave` either makes the word null by a compare-exchange from `OCCUPIED`, which fails if a push came
@@ -23,6 +30,8 @@ use crate::base::sync::AtomicPtr;
 
 /// A word's value that is no link: in, and nobody waits. Links are aligned to more than one byte.
 const OCCUPIED: *mut Link = ptr::without_provenance_mut(1);
+/// Nor is this one: a single greenlet has the home.
+const DEDICATED: *mut Link = ptr::without_provenance_mut(2);
 
 /// What `enter` did.
 #[must_use]
@@ -57,6 +66,27 @@ impl Occupancy {
         }
     }
 
+    /// Gives the home to one greenlet, until it opens it or ends.
+    ///
+    /// # Safety
+    /// No greenlet has the home; who will have it gets it from the caller, in order.
+    pub(crate) unsafe fn dedicate(&self) {
+        debug_assert!([ptr::null_mut(), DEDICATED].contains(&self.word.load(Relaxed)));
+        // Relaxed: as the caller promises.
+        self.word.store(DEDICATED, Relaxed);
+    }
+
+    /// Opens the home to others. The caller stays in.
+    ///
+    /// # Safety
+    /// The caller is the occupant, and nobody else has the home yet, or it is open already.
+    pub(crate) unsafe fn open(&self) {
+        if self.word.load(Relaxed) == DEDICATED {
+            // Relaxed: others get the home from the caller, in order.
+            self.word.store(OCCUPIED, Relaxed);
+        }
+    }
+
     /// Enters, or leaves `link` in the list of those who wait.
     ///
     /// # Safety
@@ -64,6 +94,9 @@ impl Occupancy {
     /// `Enter::Waits` the right is given away.
     pub(crate) unsafe fn enter(&self, link: NonNull<Link>) -> Enter {
         let mut word = self.word.load(Relaxed);
+        if word == DEDICATED {
+            return Enter::Entered;
+        }
         loop {
             if word.is_null() {
                 // Acquire: pairs with the release in `leave`: the thread-locals as the last occupant left them.
@@ -99,8 +132,12 @@ impl Occupancy {
     /// # Safety
     /// The caller is the occupant.
     pub(crate) unsafe fn is_awaited(&self) -> bool {
-        // SAFETY: only the occupant reaches the chain.
-        self.word.load(Relaxed) != OCCUPIED || !unsafe { &*self.waiting.get() }.is_empty()
+        match self.word.load(Relaxed) {
+            DEDICATED => false,
+            // SAFETY: only the occupant reaches the chain.
+            OCCUPIED => !unsafe { &*self.waiting.get() }.is_empty(),
+            _ => true,
+        }
     }
 
     /// Enters if the home is free; nothing is enlisted otherwise.
@@ -116,6 +153,9 @@ impl Occupancy {
     /// # Safety
     /// The caller is the occupant, and is not after this call.
     pub(crate) unsafe fn leave(&self) -> Option<NonNull<Link>> {
+        if self.word.load(Relaxed) == DEDICATED {
+            return None;
+        }
         // SAFETY: only the occupant reaches the chain.
         let waiting = unsafe { &mut *self.waiting.get() };
         if let Some(next) = NonNull::new(waiting.pop()) {
@@ -200,6 +240,65 @@ mod loom_tests {
             for link in addresses {
                 // SAFETY: made by `Box::leak` above and in no list any more.
                 drop(unsafe { Box::from_raw(link as *mut Link) });
+            }
+        });
+    }
+
+    /// A parent whose home is its own spawns a child into it, which another worker runs, and goes on.
+    #[test]
+    fn loom_a_dedicated_home_is_opened_to_a_child() {
+        loom::model(|| {
+            let home = Arc::new(Home {
+                occupancy: Occupancy::new(),
+                locals: LoomCell::new(0),
+                ran: AtomicUsize::new(0),
+            });
+            let links: [&'static Link; 2] =
+                std::array::from_fn(|_| &*Box::leak(Box::new(Link::new())));
+            let [parent, child] = links.map(|l| ptr::from_ref(l) as usize);
+            let link = |address: usize| NonNull::new(address as *mut Link).unwrap();
+            // A run queue with room for one.
+            let queue = Arc::new(AtomicUsize::new(0));
+            // SAFETY: nobody has the home.
+            unsafe { home.occupancy.dedicate() };
+            // SAFETY: the parent's right to run is ours.
+            assert_eq!(
+                unsafe { home.occupancy.enter(link(parent)) },
+                Enter::Entered
+            );
+            // SAFETY: we are the occupant.
+            home.locals.with_mut(|l| unsafe { *l += 1 });
+            let worker = {
+                let (home, queue) = (home.clone(), queue.clone());
+                thread::spawn(move || {
+                    let taken = queue.swap(0, AcqRel);
+                    if taken != 0 {
+                        home.run(link(taken));
+                    }
+                })
+            };
+            // SAFETY: as above; the child is published after it.
+            unsafe { home.occupancy.open() };
+            // A swap, as loom keeps the order of read-modify-writes only.
+            queue.swap(child, AcqRel);
+            // SAFETY: as above.
+            home.locals.with_mut(|l| unsafe { *l += 1 });
+            // SAFETY: as above. Whoever is handed the home is run.
+            while unsafe { home.occupancy.leave() }.is_some() {
+                // SAFETY: as above.
+                home.locals.with_mut(|l| unsafe { *l += 1 });
+                home.ran.fetch_add(1, Relaxed);
+            }
+            worker.join().unwrap();
+            let left = queue.load(Acquire);
+            if left != 0 {
+                home.run(link(left));
+            }
+            assert_eq!(home.ran.load(Relaxed), 1, "the child ran once");
+            assert!(home.occupancy.try_enter(), "the home is free in the end");
+            for address in [parent, child] {
+                // SAFETY: made by `Box::leak` above and in no list any more.
+                drop(unsafe { Box::from_raw(address as *mut Link) });
             }
         });
     }

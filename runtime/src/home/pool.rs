@@ -1,11 +1,14 @@
 //! The homes of one runtime: made on demand up to a limit, then shared evenly.
 //!
 //! A greenlet takes a home when it first runs (through its worker, which keeps one ready) and gives it back at its end.
-//! While there are free homes, or the limit is not reached, each has one greenlet; above that, `acquire` takes the
-//! better of two random ones (Mitzenmacher, "The power of two choices", 2001), which keeps the loads within a few of
-//! each other without a search.
-
-#![forbid(unsafe_code)]
+//! While there are free homes, or the limit is not reached, each has one greenlet; above that they are shared.
+//!
+//! Homes are of two kinds, by their number. A *dedicated* one has one greenlet (and the local children that this has), and
+//! costs nothing to enter and leave (`occupancy`); a *common* one can be shared with strangers. Half of them are common,
+//! the first is: whatever cannot be started, there is one to share. Dedicated ones are given out first.
+//!
+//! Who comes when none is left shares the better of two random common ones (Mitzenmacher, "The power of two choices",
+//! 2001), which keeps the loads within a few of each other without a search.
 
 use std::io;
 use std::ptr::NonNull;
@@ -19,22 +22,39 @@ use crate::base::lock::lock;
 use crate::base::rng::Rng;
 
 impl Inner {
+    /// Gives out home `index`, which nobody has.
+    fn give(&mut self, index: usize) -> Arc<Home> {
+        let home = self.load(index, 1);
+        if self.is_dedicated(index) {
+            // SAFETY: nobody has it, and it is given out under the pool's lock, as it was given back.
+            unsafe { home.dedicate() };
+        }
+        home
+    }
+
     /// A home that nobody has.
     fn acquire_free(&mut self) -> Option<Arc<Home>> {
-        let index = self.free.pop()?;
-        Some(self.load(index, 1))
+        let index = self.free_dedicated.pop().or_else(|| self.free.pop())?;
+        Some(self.give(index))
     }
 
     /// One of those that others have; none is free.
     fn acquire_shared(&mut self) -> Option<Arc<Home>> {
-        let count = self.threads.len();
-        if count == 0 {
-            return None;
-        }
-        let (a, b) = (self.rng.below(count), self.rng.below(count));
+        // Of the common ones there are the first and all that come after the dedicated ones.
+        let count = match self.threads.len() {
+            0 => return None,
+            threads => 1 + threads.saturating_sub(1 + self.dedicated),
+        };
+        let common = |at: usize| if at == 0 { 0 } else { self.dedicated + at };
         let load = |index: usize| self.threads[index].home.load.load(Relaxed);
+        let (a, b) = (common(self.rng.below(count)), common(self.rng.below(count)));
         let index = if load(b) < load(a) { b } else { a };
         Some(self.load(index, 1))
+    }
+
+    /// Whether home `index` is of the kind that one greenlet has.
+    fn is_dedicated(&self, index: usize) -> bool {
+        (1..=self.dedicated).contains(&index)
     }
 
     /// Changes the load of home `index`. Relaxed: changed under the lock, and otherwise a hint.
@@ -57,7 +77,11 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Inner {
     threads: Vec<HomeThread>,
-    /// Homes whose load is 0.
+    /// How many of the homes that may be started are dedicated: those from number 1 on.
+    dedicated: usize,
+    /// Those whose load is 0.
+    free_dedicated: Vec<usize>,
+    /// The common ones whose load is 0.
     free: Vec<usize>,
     /// Homes being started outside the lock; they count against the limit.
     starting: usize,
@@ -67,15 +91,20 @@ struct Inner {
 impl Pool {
     /// A pool of at most `limit` homes, whose threads are named after the runtime `name`.
     pub(crate) fn new(name: &str, limit: usize) -> Self {
+        let limit = limit.max(1);
+        // With fewer than two in common nothing that shares runs beside anything else that does.
+        let common = (limit / 2).max(2);
         let inner = Inner {
             threads: Vec::new(),
+            dedicated: limit.saturating_sub(common),
+            free_dedicated: Vec::new(),
             free: Vec::new(),
             starting: 0,
             rng: Rng::new(limit as u64),
         };
         Self {
             name: name.to_owned(),
-            limit: limit.max(1),
+            limit,
             inner: Mutex::new(inner),
         }
     }
@@ -101,16 +130,15 @@ impl Pool {
                         home.index = index;
                     }
                     inner.threads.push(thread);
-                    return Ok(inner.load(index, 1));
+                    return Ok(inner.give(index));
                 }
                 // No more threads to be had: share what there is.
                 Err(error) if inner.threads.is_empty() => return Err(error),
                 Err(_) => {}
             }
         }
-        inner
-            .acquire_shared()
-            .ok_or_else(|| io::Error::other("the only home is still being started"))
+        let home = inner.acquire_free().or_else(|| inner.acquire_shared());
+        home.ok_or_else(|| io::Error::other("the only home is still being started"))
     }
 
     /// The same, unless a home would have to be started first.
@@ -158,7 +186,12 @@ impl Pool {
         if home.index < inner.threads.len() {
             let home = inner.load(home.index, -1);
             if home.load.load(Relaxed) == 0 {
-                inner.free.push(home.index);
+                let free = if inner.is_dedicated(home.index) {
+                    &mut inner.free_dedicated
+                } else {
+                    &mut inner.free
+                };
+                free.push(home.index);
             }
         }
     }

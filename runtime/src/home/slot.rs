@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::ptr;
 
+use super::errno;
+
 /// What a thread identity is occupied with.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -14,10 +16,18 @@ pub(crate) struct Slot {
     greenlet: Cell<*const ()>,
     /// The carrier (the scheduler's worker) that runs it, or that this thread is; null on threads that are neither.
     carrier: Cell<*const ()>,
+    /// Where the identity's errno is, once it can be a home: a call of libc saved at each switch.
+    errno: Cell<*mut i32>,
 }
 
 thread_local! {
-    static SLOT: Slot = const { Slot { greenlet: Cell::new(ptr::null()), carrier: Cell::new(ptr::null()) } };
+    static SLOT: Slot = const {
+        Slot {
+            greenlet: Cell::new(ptr::null()),
+            carrier: Cell::new(ptr::null()),
+            errno: Cell::new(ptr::null_mut()),
+        }
+    };
 }
 
 impl Slot {
@@ -29,6 +39,16 @@ impl Slot {
     /// The carrier, or null.
     pub(crate) fn carrier(&self) -> *const () {
         self.carrier.get()
+    }
+
+    /// Where errno is, in a home.
+    pub(crate) fn errno(&self) -> *mut i32 {
+        self.errno.get()
+    }
+
+    /// Called on a thread that is about to be a home.
+    pub(super) fn prepare(&self) {
+        self.errno.set(errno::address());
     }
 
     /// Names what runs here from now on.

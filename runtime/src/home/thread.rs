@@ -37,6 +37,8 @@ impl HomeThread {
                     return exit.decline();
                 }
                 let slot = slot();
+                // SAFETY: our own thread's slot.
+                unsafe { (*slot).prepare() };
                 exit.lend(pointer::get(), slot);
                 // SAFETY: the pool opens the gate when nobody occupies the home any more, so the slot is ours; the
                 // destructors that run from here on are those of a plain thread.

@@ -96,11 +96,6 @@ impl Wait {
         Token::new(self.waiter.owner(), self.epoch, tag)
     }
 
-    /// Parks until a token fires.
-    pub(crate) fn park(self) -> Ended {
-        self.park_until(None)
-    }
-
     /// Parks until a token fires, or until `deadline`. If both have happened, the token that came first decides.
     pub(crate) fn park_until(mut self, deadline: Option<Instant>) -> Ended {
         match &self.waiter {
@@ -146,10 +141,11 @@ impl Drop for Wait {
 pub(crate) fn park() {
     match Myself::current() {
         Some(greenlet) => {
-            if let Some(wait) = Wait::begin_as(Waiter::Greenlet(greenlet), true) {
-                let Ended::Fired(UNPARKED) = wait.park() else {
-                    unreachable!("only unpark ends an open wait")
-                };
+            if !greenlet.wait.take_permit() {
+                suspend(Request::ParkOpen);
+                // Acquires what the one that unparked it did before.
+                let ended = greenlet.wait.end();
+                debug_assert_eq!(ended, Some(UNPARKED), "only unpark ends an open wait");
             }
         }
         None => std::thread::park(),

@@ -5,8 +5,8 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use super::source::Shared;
@@ -18,6 +18,8 @@ pub(super) struct Registry {
     lists: Mutex<Lists>,
     /// Whether there may be dead sources, so that a turn without any takes no lock.
     any_dead: AtomicBool,
+    /// How many are live; changed under the lock.
+    count: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +39,7 @@ impl Registry {
             return None;
         }
         let shared = Some(shared.clone());
+        self.count.fetch_add(1, Relaxed);
         Some(match lists.vacant.pop() {
             Some(place) => {
                 lists.live[place] = shared;
@@ -53,6 +56,7 @@ impl Registry {
     pub(super) fn bury(&self, place: usize) {
         let mut lists = lock(&self.lists);
         let shared = lists.live[place].take();
+        self.count.fetch_sub(1, Relaxed);
         lists.vacant.push(place);
         lists.dead.extend(shared);
         // Under the lock, so that it is never false while one lies there. Relaxed: who reads it too early finds the
@@ -78,7 +82,6 @@ impl Registry {
 
     /// How many are live.
     pub(super) fn len(&self) -> usize {
-        let lists = lock(&self.lists);
-        lists.live.len() - lists.vacant.len()
+        self.count.load(Relaxed)
     }
 }

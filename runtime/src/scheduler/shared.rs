@@ -72,7 +72,7 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) settings: Settings,
-    pub(super) remotes: Box<[CachePadded<Remote>]>,
+    pub(super) remotes: Box<[Arc<CachePadded<Remote>>]>,
     pub(super) injector: Injector<Runnable>,
     pub(super) idle: Idle,
     pub(super) census: Census,
@@ -136,7 +136,7 @@ impl Shared {
         };
         let queues: Vec<Queues> = (0..workers).map(|_| Queues::new()).collect();
         let remote = |queues: &Queues| {
-            CachePadded::new(Remote {
+            Arc::new(CachePadded::new(Remote {
                 next: AtomicPtr::new(ptr::null_mut()),
                 fresh: queues.fresh.stealer(),
                 ready: queues.ready.stealer(),
@@ -144,7 +144,7 @@ impl Shared {
                 parker: Parker::new(),
                 counts: Counts::default(),
                 ticks: AtomicU32::new(0),
-            })
+            }))
         };
         let shared = Self {
             remotes: queues.iter().map(remote).collect(),
@@ -208,6 +208,8 @@ impl Shared {
         let result = if accepted {
             if let Some(home) = &home {
                 self.homes.retain(home);
+                // SAFETY: the caller runs in it, and the child is still to come.
+                unsafe { home.open() };
             }
             let id = match worker {
                 Some(worker) => worker.next_id(),

@@ -224,10 +224,14 @@ impl Worker {
         None
     }
 
-    /// Fires the timers that are due, and asks the reactor what is ready, unless another worker is doing so.
+    /// Fires the timers that are due, and asks the reactor what is ready, unless another worker is doing so or there is
+    /// nothing that could be.
     fn turn_drivers(&self) {
         self.turn_timers();
-        if let Some(mut seat) = self.shared.reactor.try_seat() {
+        let reactor = &self.shared.reactor;
+        if reactor.sources() != 0
+            && let Some(mut seat) = reactor.try_seat()
+        {
             seat.poll();
         }
     }

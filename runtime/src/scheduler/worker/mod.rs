@@ -23,6 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
+use crossbeam_utils::CachePadded;
+
 use super::shared::{HomeKind, Queues, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
@@ -45,6 +47,8 @@ pub(super) struct Worker {
     carrier: Carrier,
     shared: Arc<Shared>,
     index: usize,
+    /// What the others see of it.
+    remote: Arc<CachePadded<Remote>>,
     queues: Queues,
     /// Greenlets that only this worker may run and that are ready.
     bound: RefCell<VecDeque<Runnable>>,
@@ -102,6 +106,7 @@ impl Worker {
         let worker = Self {
             carrier: Carrier::new::<Self>(),
             index,
+            remote: shared.remotes[index].clone(),
             queues,
             bound: RefCell::default(),
             hot: RefCell::default(),
@@ -165,7 +170,7 @@ impl Worker {
     }
 
     fn remote(&self) -> &Remote {
-        &self.shared.remotes[self.index]
+        &self.remote
     }
 
     /// Counts one more in a counter that this worker alone writes.

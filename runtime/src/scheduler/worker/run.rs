@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Worker;
 use crate::base::link::Link;
 use crate::greenlet::switch::{self, Conductor, Ended, Next, Request};
-use crate::greenlet::{Header, NOWHERE, NeverRan, Publish, Runnable};
+use crate::greenlet::{Header, NOWHERE, NeverRan, Publish, Runnable, UNPARKED};
 use crate::home::{Enter, Home};
 use crate::stack::Stack;
 
@@ -336,6 +336,10 @@ unsafe impl Conductor for Worker {
             Request::Yield => self.push(runnable),
             Request::Park => match runnable.header().wait.publish() {
                 // The right to run it is in the word now.
+                Publish::Parked => _ = runnable.into_raw(),
+                Publish::Fired => self.push(runnable),
+            },
+            Request::ParkOpen => match runnable.header().wait.publish_open(UNPARKED) {
                 Publish::Parked => _ = runnable.into_raw(),
                 Publish::Fired => self.push(runnable),
             },
