@@ -7,7 +7,7 @@
 use super::sys;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 /// By which means a pool guards its stacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ static MARKS: AtomicU8 = AtomicU8::new(UNTRIED);
 const UNTRIED: u8 = 0;
 const WORKING: u8 = 1;
 const MISSING: u8 = 2;
+
+/// Whether several marks may be made in one call: until that fails once. As `MARKS`.
+static BATCHES: AtomicBool = AtomicBool::new(true);
 
 /// Guards that are protected pages, in the whole process. A count that leads to no other memory, so relaxed
 /// everywhere.
@@ -80,6 +83,31 @@ impl Guard {
             }
         })?;
         Ok(Raised::Protected)
+    }
+}
+
+impl Guard {
+    /// Puts up a guard over `len` bytes from each of `bases` on, if that can be done for all of them in one call: half of
+    /// what a new stack costs is else the call for its guard. If not, none counts as put up.
+    ///
+    /// # Safety
+    ///
+    /// As of `raise`, for each.
+    pub(super) unsafe fn raise_all(self, bases: &[NonNull<u8>], len: usize) -> Option<Raised> {
+        // Only where the first guard has shown that marks work.
+        if self != Guard::Auto
+            || MARKS.load(Ordering::Relaxed) != WORKING
+            || !BATCHES.load(Ordering::Relaxed)
+        {
+            return None;
+        }
+        // SAFETY: as the caller promises.
+        let done = unsafe { sys::install_guards(bases, len) };
+        if !done {
+            // Whatever it was that failed, one by one tells.
+            BATCHES.store(false, Ordering::Relaxed);
+        }
+        done.then_some(Raised::Installed)
     }
 }
 

@@ -137,23 +137,31 @@ impl Pool {
         self.slabs.find(address)
     }
 
-    /// Takes one slot and, of those that have been used before, up to `most - 1` more, which go to `spare`,
-    /// the one to use first last.
+    /// Takes one slot and up to `most - 1` more, which go to `spare`, the one to use first last: of those that have been used
+    /// before, or, where there are many already, of those that never were.
     pub(super) fn draw(
         &self,
         class: Class,
         most: usize,
         spare: &mut Vec<Slot>,
     ) -> io::Result<Slot> {
-        let bare = {
+        let (mut bare, more) = {
             let mut shelf = self.shelf(class);
             if shelf.draw(most, spare)
                 && let Some(slot) = spare.pop()
             {
                 return Ok(slot);
             }
-            self.bare(class, &mut shelf)?
+            let bare = self.bare(class, &mut shelf)?;
+            let more = shelf.more_bare(&bare, most - 1);
+            (bare, more)
         };
+        if !more.is_empty() {
+            match self.guard_all(class, bare, more, spare) {
+                Ok(slot) => return Ok(slot),
+                Err(first) => bare = first,
+            }
+        }
         match bare.guard(self.guard) {
             Ok(slot) => {
                 self.rare.reserved.fetch_add(1, Ordering::Relaxed);
@@ -207,6 +215,31 @@ impl Pool {
 
     fn shelf(&self, class: Class) -> impl std::ops::DerefMut<Target = Shelf> {
         lock(&self.shelves[class.index()])
+    }
+
+    /// Makes one slot ready and those that will be asked for next, which go to `spare`, if several guards can be put up in
+    /// one call. If not, the others are put by.
+    fn guard_all(
+        &self,
+        class: Class,
+        first: Bare,
+        more: Vec<Bare>,
+        spare: &mut Vec<Slot>,
+    ) -> Result<Slot, Bare> {
+        match Bare::guard_all(first, more, self.guard) {
+            Ok((first, more)) => {
+                self.rare
+                    .reserved
+                    .fetch_add(1 + more.len(), Ordering::Relaxed);
+                // The lowest is used first.
+                spare.extend(more.into_iter().rev());
+                Ok(first)
+            }
+            Err((first, more)) => {
+                self.shelf(class).bare.extend(more.into_iter().rev());
+                Err(first)
+            }
+        }
     }
 
     /// A slot that has never been used.

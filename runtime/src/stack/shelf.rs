@@ -11,9 +11,9 @@
 //! `idle` of the list, where `idle` is the shortest that the list has been since. `trim` sets this mark and,
 //! a second later, cools that many. `RESERVE` of them stay warm in part, with their topmost page: the first
 //! `topped` in the list.
-#![forbid(unsafe_code)]
 
 use super::slab::{Bare, Slab, Slot};
+use super::sys::MOST_GUARDS;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +64,30 @@ impl Cooling {
     }
 }
 
+/// One in so many of the slots of a slab that were handed out are made ready ahead: a program with few greenlets shall
+/// not have stacks that it does not use. Arbitrary.
+const AHEAD: usize = 16;
+
 impl Shelf {
+    /// The next slots of the slab being handed out, of which `bare` is, `most` at most, if so many have been that more will be.
+    pub(super) fn more_bare(&mut self, bare: &Bare, most: usize) -> Vec<Bare> {
+        match &mut self.slab {
+            Some(fresh) if bare.is_of(&fresh.slab) => {
+                let left = fresh.slab.slots() - fresh.next;
+                let most = most.min(MOST_GUARDS - 1);
+                let ahead = most.min(left).min(fresh.next / AHEAD);
+                let first = fresh.next;
+                fresh.next += ahead;
+                let bares = (first..fresh.next).map(|index| {
+                    // SAFETY: below the number of slots, and counted up under the shelf's lock: none is asked for twice.
+                    unsafe { fresh.slab.bare(index) }
+                });
+                bares.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Moves up to `most` slots to `into`, the one to use first last, and says whether there was any.
     pub(super) fn draw(&mut self, most: usize, into: &mut Vec<Slot>) -> bool {
         if !self.warm.is_empty() {

@@ -45,6 +45,37 @@ pub(super) struct Bare {
 }
 
 impl Bare {
+    /// Whether it is of `slab`.
+    pub(super) fn is_of(&self, slab: &Arc<Slab>) -> bool {
+        Arc::ptr_eq(&self.slab, slab)
+    }
+
+    /// Puts up the guards of several, all of one slab, if that can be done in one call; hands them back if not.
+    pub(super) fn guard_all(
+        first: Bare,
+        more: Vec<Bare>,
+        guard: Guard,
+    ) -> Result<(Slot, Vec<Slot>), (Bare, Vec<Bare>)> {
+        debug_assert!(more.iter().all(|bare| bare.is_of(&first.slab)));
+        let slab = Arc::clone(&first.slab);
+        let base = |bare: &Bare| {
+            // SAFETY: the slot lies within the slab, since `Slab::bare` made it so.
+            unsafe { slab.base.add(bare.index * slab.stride) }
+        };
+        let bases: Vec<_> = std::iter::once(&first).chain(&more).map(base).collect();
+        // SAFETY: as in `guard`, for each.
+        let Some(raised) = (unsafe { guard.raise_all(&bases, slab.guard) }) else {
+            return Err((first, more));
+        };
+        let mut slots = bases.into_iter().map(|base| {
+            slab.note(raised);
+            // SAFETY: as in `guard`.
+            Slot(unsafe { base.add(slab.guard) })
+        });
+        let first = slots.next().expect("there is a first");
+        Ok((first, slots.collect()))
+    }
+
     /// Puts up the guard; hands the slot back if that fails.
     pub(super) fn guard(self, guard: Guard) -> Result<Slot, (Bare, io::Error)> {
         let slab = &*self.slab;

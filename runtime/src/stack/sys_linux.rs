@@ -15,6 +15,8 @@ pub(super) const ADDRESS_SPACE_ADVICE: &str = "raise the limits on address space
 
 /// `MADV_GUARD_INSTALL`, Linux 6.13.
 const GUARD_INSTALL: c_int = 102;
+/// How many guards `install_guards` installs at once, at most. Arbitrary.
+pub(super) const MOST_GUARDS: usize = 16;
 
 /// Maps `len` bytes of zeroes for stacks.
 pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
@@ -67,6 +69,39 @@ pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<
         Some(libc::EINVAL) => Err(io::ErrorKind::Unsupported.into()),
         _ => Err(error),
     }
+}
+
+/// This process, where a descriptor of one is asked for: `PIDFD_SELF_THREAD_GROUP`, Linux 6.14.
+const PIDFD_SELF: c_int = -10_001;
+
+/// Does what `install_guard` does for `len` bytes from each of `bases` on, in one call. False if not all is done, whatever
+/// the reason: some may be, and nothing speaks against doing them again.
+///
+/// # Safety
+///
+/// As of `install_guard`, for each.
+pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> bool {
+    let mut ranges = [libc::iovec {
+        iov_base: ptr::null_mut(),
+        iov_len: 0,
+    }; MOST_GUARDS];
+    let ranges = &mut ranges[..bases.len().min(MOST_GUARDS)];
+    for (range, base) in ranges.iter_mut().zip(bases) {
+        range.iov_base = base.as_ptr().cast();
+        range.iov_len = len;
+    }
+    // SAFETY: the kernel reads the ranges, of which nobody uses any, as the caller promises.
+    let advised = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            PIDFD_SELF,
+            ranges.as_ptr(),
+            ranges.len(),
+            GUARD_INSTALL,
+            0,
+        )
+    };
+    usize::try_from(advised) == Ok(bases.len() * len)
 }
 
 /// Whether a read of the byte at `address` would fault, as the kernel sees it.

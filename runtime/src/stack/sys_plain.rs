@@ -42,6 +42,18 @@ pub(super) unsafe fn install_guard(_base: NonNull<u8>, _len: usize) -> io::Resul
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// How many guards are installed at once.
+pub(super) const MOST_GUARDS: usize = 1;
+
+/// There are no guards but protected pages here.
+///
+/// # Safety
+///
+/// None: nothing is done.
+pub(super) unsafe fn install_guards(_bases: &[NonNull<u8>], _len: usize) -> bool {
+    false
+}
+
 /// Never asked, for no guard is ever installed.
 pub(super) fn is_guarded(_address: NonNull<u8>) -> bool {
     false
