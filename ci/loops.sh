@@ -4,6 +4,8 @@
 #   ci/loops.sh [N]          N runs of each (200; in CI 2)
 #   LOOPS_ONLY='sync_*'      only the test programs that match
 #   LOOPS_PROFILES=release   only this profile
+#   SWARD_TEST_CASES=1       each test takes only so many of its cases in each run, at random (number of workers, kind of
+#                            home): 200 runs of all programs take some two hours then instead of fifteen
 #   LOOPS_LIMIT=300          seconds a run may take before it is dumped and killed (ci/watched.py)
 #
 # The runtime's own unit tests are among them, as `lib_sward`. The programs `examples_*` and `macros_ui` are left out, and

@@ -1,18 +1,22 @@
 //! The cases that a test runs over: numbers of workers, kinds of home.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use sward::{Homes, Runtime, RuntimeBuilder};
 
 use crate::identity::can_move;
 use crate::leak::settle;
+use crate::rng::Rng;
 use crate::watchdog::Watchdog;
 
 /// The numbers of workers, if the environment does not say otherwise.
 const WORKERS: [usize; 4] = [1, 2, 4, 8];
 /// Names other numbers of workers: `SWARD_TEST_WORKERS=1,2`.
 const WORKERS_VARIABLE: &str = "SWARD_TEST_WORKERS";
+/// Has each test take so many of its cases, at random: `SWARD_TEST_CASES=1`, for loops that are to be long.
+const CASES_VARIABLE: &str = "SWARD_TEST_CASES";
 /// How long a shutdown with nothing left to do may take. The watchdog comes first if it is armed as usual.
 const SHUTDOWN: Duration = Duration::from_secs(100);
 
@@ -61,7 +65,15 @@ impl Config {
         };
         let of_kind = |kind| workers.iter().map(move |&workers| Config { workers, kind });
         let all = Kind::ALL.into_iter().flat_map(of_kind);
-        all.filter(|config| config.is_possible()).collect()
+        let mut all: Vec<_> = all.filter(|config| config.is_possible()).collect();
+        if let Ok(cases) = std::env::var(CASES_VARIABLE) {
+            let cases: usize = cases.parse().expect("a number of cases");
+            let mut rng = Rng::new(RandomState::new().hash_one(()));
+            while all.len() > cases.max(1) {
+                all.swap_remove(rng.below(all.len() as u64) as usize);
+            }
+        }
+        all
     }
 
     /// Whether this machine can run it.

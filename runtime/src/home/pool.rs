@@ -1,4 +1,4 @@
-//! The homes of one runtime: made on demand up to a limit, then shared evenly.
+//! The homes of one runtime: made on demand up to a limit, then half of them shared evenly.
 //!
 //! A greenlet takes a home when it first runs (through its worker, which keeps one ready) and gives it back at its end.
 //! While there are free homes, or the limit is not reached, each has one greenlet; above that they are shared.
