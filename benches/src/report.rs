@@ -125,10 +125,61 @@ fn markdown(plan: &Plan, machine: &[(&str, String)], tables: &[Table]) -> String
     if plan.smoke {
         text.push_str("\nA smoke run: the amounts are tiny and the figures mean nothing.\n");
     }
+    summary(&mut text, tables);
     for table in tables {
         section(&mut text, table);
     }
     text
+}
+
+/// Figures that only the tables have, not the summary.
+const DETAILS: [&str; 5] = [
+    "p50 µs",
+    "p99.9 µs",
+    "load busy %",
+    "waiting at the end",
+    "wall s",
+];
+
+/// All tables in one: the medians, and behind a peer's what sward's is of it.
+fn summary(text: &mut String, tables: &[Table]) {
+    let has = |runtime: &Runtime| {
+        let mut entries = tables.iter().flat_map(|table| &table.entries);
+        entries.any(|entry| entry.runtime == *runtime && entry.goes_on())
+    };
+    let columns: Vec<_> = Runtime::ALL.into_iter().filter(has).collect();
+    let names: Vec<_> = columns.iter().map(|runtime| runtime.name()).collect();
+    let _ = writeln!(
+        text,
+        "\n## Summary\n\nMedians, and in parentheses sward's over the peer's: for `/s` more is better, else less.\n\n\
+         | workload | workers | figure | {} |\n|---|---:|---|{}",
+        names.join(" | "),
+        "---:|".repeat(columns.len())
+    );
+    for table in tables {
+        let figures = table.workload.figures.iter();
+        for name in figures.filter(|name| !DETAILS.contains(name)) {
+            let of = |runtime: Runtime| {
+                let entry = table
+                    .entries
+                    .iter()
+                    .find(|entry| entry.runtime == runtime)?;
+                Some(entry.figure(name)?.median)
+            };
+            let ours = of(Runtime::Sward);
+            let cell = |&runtime: &Runtime| match (of(runtime), ours) {
+                (None, _) => "–".to_owned(),
+                (Some(its), Some(ours)) if runtime != Runtime::Sward => {
+                    format!("{} ({:.2})", short(its), ours / its)
+                }
+                (Some(value), _) => short(value),
+            };
+            let cells: Vec<_> = columns.iter().map(cell).collect();
+            let (workload, workers) = (table.workload.name, table.workers);
+            let cells = cells.join(" | ");
+            let _ = writeln!(text, "| {workload} | {workers} | {name} | {cells} |");
+        }
+    }
 }
 
 fn section(text: &mut String, table: &Table) {
