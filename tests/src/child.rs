@@ -14,19 +14,22 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::config::CASES_VARIABLE;
 use crate::watchdog::{LIMIT_VARIABLE, allow_debugger, dump, limit};
 
 /// Names, in the child, the body to run.
 const BODY_VARIABLE: &str = "SWARD_TEST_BODY";
 /// What the child prints before its body: without it, no test had the name.
 const BEGINS: &str = "the body begins\n";
-/// What sward reads, and what changes how panics are printed. A child begins without them.
-const CLEARED: [&str; 5] = [
+/// What sward reads, what changes how panics are printed, and what would have a child draw cases of its own. A child begins
+/// without them.
+const CLEARED: [&str; 6] = [
     "SWARD_WORKERS",
     "SWARD_HOMES",
     "SWARD_STACK_SIZE",
     "SWARD_CONTEXT",
     "RUST_BACKTRACE",
+    CASES_VARIABLE,
 ];
 
 /// What a child left.

@@ -16,7 +16,7 @@ const WORKERS: [usize; 4] = [1, 2, 4, 8];
 /// Names other numbers of workers: `SWARD_TEST_WORKERS=1,2`.
 const WORKERS_VARIABLE: &str = "SWARD_TEST_WORKERS";
 /// Has each test take so many of its cases, at random: `SWARD_TEST_CASES=1`, for loops that are to be long.
-const CASES_VARIABLE: &str = "SWARD_TEST_CASES";
+pub(crate) const CASES_VARIABLE: &str = "SWARD_TEST_CASES";
 /// How long a shutdown with nothing left to do may take. The watchdog comes first if it is armed as usual.
 const SHUTDOWN: Duration = Duration::from_secs(100);
 

@@ -203,6 +203,56 @@ fn one_home_for_all() {
     }
 }
 
+/// Homes that are one greenlet's, such that were and have local children since, and such that strangers share, all in one
+/// runtime.
+#[test]
+fn homes_of_every_sort() {
+    for workers in [1, 2, 4, 8] {
+        let config = Config {
+            workers,
+            kind: Kind::Few,
+        };
+        if !config.is_possible() {
+            return;
+        }
+        let _watchdog = Watchdog::new(config);
+        let five = config.builder().homes(Homes::Moving { limit: 5 });
+        let runtime = five.build().unwrap();
+        let of_each_number = move |greenlets| {
+            let some = Storm {
+                greenlets,
+                ..Storm::default()
+            };
+            storm(config, &runtime, some, move |rng, _| {
+                let home = identity();
+                let pass = move || {
+                    SECTION.with(Section::pass);
+                    assert_eq!(identity(), home);
+                };
+                let child = (rng.below(4) == 0).then(|| {
+                    sward::spawn_local(move || {
+                        for _ in 0..3 {
+                            pass();
+                            sward::yield_now();
+                        }
+                    })
+                });
+                for _ in 0..4 {
+                    pass();
+                    Suspension::any(rng).suspend();
+                }
+                if let Some(child) = child {
+                    child.join().unwrap();
+                }
+            });
+            settle(&runtime.handle());
+            assert!(runtime.handle().metrics().homes <= 5);
+        };
+        // Below the limit, above it, and below it again, in homes that were shared.
+        [4, 24, 4].into_iter().for_each(of_each_number);
+    }
+}
+
 /// However many share a home, no two of them run at a time.
 #[test]
 fn one_at_a_time_in_a_home() {

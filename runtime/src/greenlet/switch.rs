@@ -257,12 +257,12 @@ pub(crate) unsafe fn run(carrier: *const Carrier, runnable: Runnable) {
 pub(crate) fn suspend(request: Request) {
     // SAFETY: the slot of our own identity, which we keep.
     let slot = unsafe { &*slot() };
-    // SAFETY: only a greenlet suspends, and it has a home.
+    let me = from_slot(slot.greenlet()).expect("only a greenlet suspends");
+    // SAFETY: a greenlet has a home.
     let errno = unsafe { Errno::save_in(slot) };
     let panics = unwinding::lay_down();
     let guard = AbortOnUnwind::new("a switch between greenlets");
     let carrier = slot.carrier().cast::<Carrier>();
-    let me = from_slot(slot.greenlet()).expect("only a greenlet suspends");
     // SAFETY: a greenlet runs on a carrier, which stays until we are off it; and a running greenlet is alive.
     let here = unsafe { &*carrier };
     // SAFETY: as above.

@@ -20,7 +20,8 @@
 //! - `ARMED or PARKED -> FIRED` (`fire`, `unpark`): anybody with the epoch, once. Whoever makes `PARKED -> FIRED`
 //!   has taken the right to run the owner out of the word and must schedule it.
 //! - `IDLE or FIRED -> PARKED` (`publish_open`): both steps in one, by whoever holds the suspended owner. The owner gives out
-//!   no tokens of such a wait, so nobody could have fired it before: only `unpark` ends it.
+//!   no tokens of such a wait, so nobody could have fired it before: only `unpark` ends it. If a permit lies there, the step
+//!   is to `FIRED` instead, in the epoch that is over.
 //! - `PERMIT`: set by anybody, cleared by the owner in `begin` or `take_permit`, or by whoever holds it in `publish_open`.
 //!
 //! No wake-up is lost: `publish` and `fire` are read-modify-writes of one word, so one comes first. If `fire` does,

@@ -81,7 +81,7 @@ impl Home {
     }
 
     /// Whether no other greenlet has this home, asked by one that has it: only that one could change it, until the limit of
-    /// homes is reached and all are shared anyway.
+    /// homes is reached and the common ones are shared anyway.
     pub(crate) fn is_unshared(&self) -> bool {
         self.load.load(Relaxed) == 1
     }

@@ -289,12 +289,18 @@ mod loom_tests {
                 home.locals.with_mut(|l| unsafe { *l += 1 });
                 home.ran.fetch_add(1, Relaxed);
             }
+            // The parent comes back, by the rules for all.
+            home.run(link(parent));
             worker.join().unwrap();
             let left = queue.load(Acquire);
             if left != 0 {
                 home.run(link(left));
             }
-            assert_eq!(home.ran.load(Relaxed), 1, "the child ran once");
+            assert_eq!(
+                home.ran.load(Relaxed),
+                2,
+                "the child ran, and the parent again"
+            );
             assert!(home.occupancy.try_enter(), "the home is free in the end");
             for address in [parent, child] {
                 // SAFETY: made by `Box::leak` above and in no list any more.

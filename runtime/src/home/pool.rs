@@ -3,9 +3,10 @@
 //! A greenlet takes a home when it first runs (through its worker, which keeps one ready) and gives it back at its end.
 //! While there are free homes, or the limit is not reached, each has one greenlet; above that they are shared.
 //!
-//! Homes are of two kinds, by their number. A *dedicated* one has one greenlet (and the local children that this has), and
-//! costs nothing to enter and leave (`occupancy`); a *common* one can be shared with strangers. Half of them are common,
-//! the first is: whatever cannot be started, there is one to share. Dedicated ones are given out first.
+//! Homes are of two kinds, by their number. A *dedicated* one (odd) has one greenlet (and the local children that this has),
+//! and costs nothing to enter and leave (`occupancy`); a *common* one (even) may be shared with strangers. So about half are
+//! common, however many there are or can be started; with a limit of one or two all are. Of those that are free, dedicated
+//! ones are given out first.
 //!
 //! Who comes when none is left shares the better of two random common ones (Mitzenmacher, "The power of two choices",
 //! 2001), which keeps the loads within a few of each other without a search.
@@ -40,21 +41,25 @@ impl Inner {
 
     /// One of those that others have; none is free.
     fn acquire_shared(&mut self) -> Option<Arc<Home>> {
-        // Of the common ones there are the first and all that come after the dedicated ones.
-        let count = match self.threads.len() {
-            0 => return None,
-            threads => 1 + threads.saturating_sub(1 + self.dedicated),
+        let threads = self.threads.len();
+        if threads == 0 {
+            return None;
+        }
+        let (count, step) = if self.all_common {
+            (threads, 1)
+        } else {
+            (threads.div_ceil(2), 2)
         };
-        let common = |at: usize| if at == 0 { 0 } else { self.dedicated + at };
         let load = |index: usize| self.threads[index].home.load.load(Relaxed);
-        let (a, b) = (common(self.rng.below(count)), common(self.rng.below(count)));
+        let common = || step * self.rng.below(count);
+        let (a, b) = (common(), common());
         let index = if load(b) < load(a) { b } else { a };
         Some(self.load(index, 1))
     }
 
     /// Whether home `index` is of the kind that one greenlet has.
     fn is_dedicated(&self, index: usize) -> bool {
-        (1..=self.dedicated).contains(&index)
+        !self.all_common && index % 2 == 1
     }
 
     /// Changes the load of home `index`. Relaxed: changed under the lock, and otherwise a hint.
@@ -77,9 +82,9 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Inner {
     threads: Vec<HomeThread>,
-    /// How many of the homes that may be started are dedicated: those from number 1 on.
-    dedicated: usize,
-    /// Those whose load is 0.
+    /// None is dedicated: one common home alone would have all that share run one after the other.
+    all_common: bool,
+    /// The dedicated ones whose load is 0.
     free_dedicated: Vec<usize>,
     /// The common ones whose load is 0.
     free: Vec<usize>,
@@ -92,11 +97,9 @@ impl Pool {
     /// A pool of at most `limit` homes, whose threads are named after the runtime `name`.
     pub(crate) fn new(name: &str, limit: usize) -> Self {
         let limit = limit.max(1);
-        // With fewer than two in common nothing that shares runs beside anything else that does.
-        let common = (limit / 2).max(2);
         let inner = Inner {
             threads: Vec::new(),
-            dedicated: limit.saturating_sub(common),
+            all_common: limit <= 2,
             free_dedicated: Vec::new(),
             free: Vec::new(),
             starting: 0,

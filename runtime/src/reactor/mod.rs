@@ -103,6 +103,11 @@ impl Reactor {
         }
     }
 
+    /// Whether a turn would find nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.registry.is_empty()
+    }
+
     /// How many descriptors are registered.
     pub(crate) fn sources(&self) -> usize {
         self.registry.len()

@@ -64,6 +64,11 @@ impl Registry {
         self.any_dead.store(true, Relaxed);
     }
 
+    /// Whether there is none, live or dead.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && !self.any_dead.load(Relaxed)
+    }
+
     /// Moves the dead sources to `grave`, which is empty.
     pub(super) fn collect(&self, grave: &mut Vec<Arc<Shared>>) {
         if self.any_dead.load(Relaxed) {

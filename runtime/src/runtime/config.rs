@@ -25,9 +25,9 @@ pub enum Homes {
     /// [`build`](crate::RuntimeBuilder::build) gives an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
     Moving {
         /// How many homes there may be, at least 1. Up to this number of started greenlets each has one to itself; above
-        /// it, those that come share half of the homes evenly, which asks for some care: see the crate's documentation, "Homes".
-        /// The others go on having theirs to themselves. A home costs a sleeping thread: about 13 KB of memory and 60 µs to
-        /// start, once.
+        /// it, those that come are spread over half of the homes, whose greenlets have company then, which asks for some care:
+        /// see the crate's documentation, "Homes". A home costs a sleeping thread: about 13 KB of memory and 60 µs to start,
+        /// once.
         limit: usize,
     },
     /// Each worker's own thread is the home of the greenlets that start there: fresh greenlets are stolen, started ones

@@ -34,7 +34,7 @@ const UNTRIED: u8 = 0;
 const WORKING: u8 = 1;
 const MISSING: u8 = 2;
 
-/// Whether several marks may be made in one call: until that fails once. As `MARKS`.
+/// Whether several marks may be made in one call: until the kernel says that it cannot. As `MARKS`.
 static BATCHES: AtomicBool = AtomicBool::new(true);
 
 /// Guards that are protected pages, in the whole process. A count that leads to no other memory, so relaxed
@@ -87,27 +87,33 @@ impl Guard {
 }
 
 impl Guard {
-    /// Puts up a guard over `len` bytes from each of `bases` on, if that can be done for all of them in one call: half of
-    /// what a new stack costs is else the call for its guard. If not, none counts as put up.
+    /// Whether there is a point in `raise_all`: the first guard has shown that marks work, and nothing that several cannot be
+    /// made in one call.
+    pub(super) fn can_raise_all(self) -> bool {
+        self == Guard::Auto
+            && MARKS.load(Ordering::Relaxed) == WORKING
+            && BATCHES.load(Ordering::Relaxed)
+    }
+
+    /// Puts up a guard over `len` bytes from each of `bases` on in one call, if that can be done: half of what a new stack
+    /// costs is else the call for its guard. If not, none counts as put up.
     ///
     /// # Safety
     ///
     /// As of `raise`, for each.
     pub(super) unsafe fn raise_all(self, bases: &[NonNull<u8>], len: usize) -> Option<Raised> {
-        // Only where the first guard has shown that marks work.
-        if self != Guard::Auto
-            || MARKS.load(Ordering::Relaxed) != WORKING
-            || !BATCHES.load(Ordering::Relaxed)
-        {
-            return None;
-        }
+        debug_assert!(self.can_raise_all());
         // SAFETY: as the caller promises.
-        let done = unsafe { sys::install_guards(bases, len) };
-        if !done {
-            // Whatever it was that failed, one by one tells.
-            BATCHES.store(false, Ordering::Relaxed);
+        match unsafe { sys::install_guards(bases, len) } {
+            Ok(()) => Some(Raised::Installed),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::Unsupported {
+                    BATCHES.store(false, Ordering::Relaxed);
+                }
+                // What else it was, one by one tells.
+                None
+            }
         }
-        done.then_some(Raised::Installed)
     }
 }
 

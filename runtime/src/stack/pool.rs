@@ -153,7 +153,10 @@ impl Pool {
                 return Ok(slot);
             }
             let bare = self.bare(class, &mut shelf)?;
-            let more = shelf.more_bare(&bare, most - 1);
+            let more = match self.guard.can_raise_all() {
+                true => shelf.more_bare(&bare, most - 1),
+                false => Vec::new(),
+            };
             (bare, more)
         };
         if !more.is_empty() {

@@ -35,7 +35,7 @@ pub(super) struct Shelf {
     /// When `idle` was last set to all; `None` if nothing is left to cool.
     since: Option<Instant>,
     cold: Vec<Slot>,
-    /// Slots whose guards could not be put up.
+    /// Slots whose guards could not be put up, or not together with others.
     pub(super) bare: Vec<Bare>,
     /// The slab that is being handed out.
     pub(super) slab: Option<Fresh>,

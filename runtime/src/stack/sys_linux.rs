@@ -71,16 +71,16 @@ pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<
     }
 }
 
-/// This process, where a descriptor of one is asked for: `PIDFD_SELF_THREAD_GROUP`, Linux 6.14.
-const PIDFD_SELF: c_int = -10_001;
+/// The calling thread, and so its memory, where a descriptor of a process is asked for: `PIDFD_SELF_THREAD`, Linux 6.14.
+const PIDFD_SELF: c_int = -10_000;
 
-/// Does what `install_guard` does for `len` bytes from each of `bases` on, in one call. False if not all is done, whatever
-/// the reason: some may be, and nothing speaks against doing them again.
+/// Does what `install_guard` does for `len` bytes from each of `bases` on, in one call. An error if not all is done: some may
+/// be, and nothing speaks against doing them again. `Unsupported` if the kernel will never do it.
 ///
 /// # Safety
 ///
 /// As of `install_guard`, for each.
-pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> bool {
+pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> io::Result<()> {
     let mut ranges = [libc::iovec {
         iov_base: ptr::null_mut(),
         iov_len: 0,
@@ -101,7 +101,19 @@ pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> bool {
             0,
         )
     };
-    usize::try_from(advised) == Ok(bases.len() * len)
+    if usize::try_from(advised) == Ok(bases.len() * len) {
+        return Ok(());
+    }
+    let error = match advised {
+        -1 => io::Error::last_os_error(),
+        _ => io::ErrorKind::Interrupted.into(),
+    };
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EBADF | libc::EINVAL | libc::EPERM) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        _ => Err(error),
+    }
 }
 
 /// Whether a read of the byte at `address` would fault, as the kernel sees it.

@@ -50,8 +50,8 @@ pub(super) const MOST_GUARDS: usize = 1;
 /// # Safety
 ///
 /// None: nothing is done.
-pub(super) unsafe fn install_guards(_bases: &[NonNull<u8>], _len: usize) -> bool {
-    false
+pub(super) unsafe fn install_guards(_bases: &[NonNull<u8>], _len: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Never asked, for no guard is ever installed.

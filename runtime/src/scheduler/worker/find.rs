@@ -229,7 +229,7 @@ impl Worker {
     fn turn_drivers(&self) {
         self.turn_timers();
         let reactor = &self.shared.reactor;
-        if reactor.sources() != 0
+        if !reactor.is_empty()
             && let Some(mut seat) = reactor.try_seat()
         {
             seat.poll();
