@@ -12,15 +12,22 @@
 //! 2001), which keeps the loads within a few of each other without a search.
 
 use std::io;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use super::Home;
-use super::thread::HomeThread;
+use super::thread::{HomeThread, Starting};
 use crate::base::link::Link;
 use crate::base::lock::lock;
 use crate::base::rng::Rng;
+
+/// One for so many that there are is started ahead, when one is needed: on a busy machine whoever starts a thread may wait for
+/// milliseconds until that gets a processor, and so waits for several at once. A fourth too many at most. Arbitrary.
+const AHEAD: usize = 4;
+/// How many are started at once, at most. Arbitrary.
+const MOST_AT_ONCE: usize = 16;
 
 impl Inner {
     /// Gives out home `index`, which nobody has.
@@ -37,6 +44,27 @@ impl Inner {
     fn acquire_free(&mut self) -> Option<Arc<Home>> {
         let index = self.free_dedicated.pop().or_else(|| self.free.pop())?;
         Some(self.give(index))
+    }
+
+    /// Takes in homes that have been started, free. Others may have been meanwhile: a home's number is its place in the table.
+    fn take_in(&mut self, threads: Vec<HomeThread>) {
+        for mut thread in threads {
+            let index = self.threads.len();
+            if let Some(home) = Arc::get_mut(&mut thread.home) {
+                home.index = index;
+            }
+            self.threads.push(thread);
+            self.free_list(index).push(index);
+        }
+    }
+
+    /// Where home `index` goes when nobody has it.
+    fn free_list(&mut self, index: usize) -> &mut Vec<usize> {
+        if self.is_dedicated(index) {
+            &mut self.free_dedicated
+        } else {
+            &mut self.free
+        }
     }
 
     /// One of those that others have; none is free.
@@ -118,23 +146,17 @@ impl Pool {
         if let Some(home) = inner.acquire_free() {
             return Ok(home);
         }
-        if inner.threads.len() + inner.starting < self.limit {
-            let index = inner.threads.len() + inner.starting;
-            inner.starting += 1;
+        let numbered = inner.threads.len() + inner.starting;
+        if numbered < self.limit {
+            let most = (self.limit - numbered).min(MOST_AT_ONCE);
+            let count = (inner.threads.len() / AHEAD).clamp(1, most);
+            inner.starting += count;
             drop(inner);
-            let started = HomeThread::start(&self.name, index);
+            let started = self.start_some(numbered..numbered + count);
             inner = lock(&self.inner);
-            inner.starting -= 1;
+            inner.starting -= count;
             match started {
-                Ok(mut thread) => {
-                    // Others may have been started meanwhile: its number is its place in the table.
-                    let index = inner.threads.len();
-                    if let Some(home) = Arc::get_mut(&mut thread.home) {
-                        home.index = index;
-                    }
-                    inner.threads.push(thread);
-                    return Ok(inner.give(index));
-                }
+                Ok(threads) => inner.take_in(threads),
                 // No more threads to be had: share what there is.
                 Err(error) if inner.threads.is_empty() => return Err(error),
                 Err(_) => {}
@@ -142,6 +164,31 @@ impl Pool {
         }
         let home = inner.acquire_free().or_else(|| inner.acquire_shared());
         home.ok_or_else(|| io::Error::other("the only home is still being started"))
+    }
+
+    /// Starts the homes with these numbers, or as many as can be; an error if none can.
+    fn start_some(&self, numbers: Range<usize>) -> io::Result<Vec<HomeThread>> {
+        let (mut starting, mut threads, mut failed) = (Vec::new(), Vec::new(), None);
+        // All are started before the first is waited for.
+        for number in numbers {
+            match Starting::start(&self.name, number) {
+                Ok(one) => starting.push(one),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        for one in starting {
+            match one.arrive() {
+                Ok(thread) => threads.push(thread),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if threads.is_empty() => Err(error),
+            _ => Ok(threads),
+        }
     }
 
     /// The same, unless a home would have to be started first.
@@ -189,12 +236,7 @@ impl Pool {
         if home.index < inner.threads.len() {
             let home = inner.load(home.index, -1);
             if home.load.load(Relaxed) == 0 {
-                let free = if inner.is_dedicated(home.index) {
-                    &mut inner.free_dedicated
-                } else {
-                    &mut inner.free
-                };
-                free.push(home.index);
+                inner.free_list(home.index).push(home.index);
             }
         }
     }

@@ -24,7 +24,15 @@ pub(super) struct HomeThread {
     thread: JoinHandle<()>,
 }
 
-impl HomeThread {
+/// A thread of a home that has been started, and may not have got so far as to lend its identity.
+#[derive(Debug)]
+pub(super) struct Starting {
+    index: usize,
+    gate: Arc<sys::Gate>,
+    thread: JoinHandle<()>,
+}
+
+impl Starting {
     /// Starts the thread of home number `index` of the runtime `name`.
     pub(super) fn start(name: &str, index: usize) -> io::Result<Self> {
         let gate = Arc::new(sys::Gate::new());
@@ -44,6 +52,20 @@ impl HomeThread {
                 // destructors that run from here on are those of a plain thread.
                 unsafe { (*slot).set(std::ptr::null(), std::ptr::null()) };
             })?;
+        Ok(Self {
+            index,
+            gate,
+            thread,
+        })
+    }
+
+    /// Waits until the thread lends its identity.
+    pub(super) fn arrive(self) -> io::Result<HomeThread> {
+        let Self {
+            index,
+            gate,
+            thread,
+        } = self;
         let Some((pointer, slot)) = gate.borrow() else {
             let _ = thread.join();
             return Err(io::Error::new(
@@ -60,9 +82,11 @@ impl HomeThread {
             index,
             load: AtomicUsize::new(0),
         });
-        Ok(Self { home, gate, thread })
+        Ok(HomeThread { home, gate, thread })
     }
+}
 
+impl HomeThread {
     /// Lets the thread end, its thread-local destructors included, and waits for it. A panic in one of them aborts the process,
     /// as on any thread.
     pub(super) fn end(self) {
