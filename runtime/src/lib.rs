@@ -49,9 +49,9 @@
 //! that shares its home must not wait in the middle of something that relies on nesting:** the initializer of a
 //! thread-local, or a scope that another crate keeps in a thread-local (such as `scoped_tls`, an autorelease pool, a guard
 //! of an interpreter's lock). Rust cannot check this, and breaking it can break the memory safety of that code; a greenlet
-//! that has its home alone may do it freely, as all do in a program that never has more of them started than the limit
-//! (above it, also one that came before may get company) and spawns no local ones. Nor should it wait while it holds a `std` lock that another greenlet of its
-//! home asks for: neither would ever go on.
+//! that has its home alone may do it freely, as all do with moving homes in a program that spawns no local ones and never
+//! has more of them started than [the limit](Homes::Moving) (above it, also one that came before may get company). Nor
+//! should it wait while it holds a `std` lock that another greenlet of its home asks for: neither would ever go on.
 //!
 //! Change the process's user or group (`setuid` and its family) before the first greenlet starts, or on a plain thread: a
 //! call made in a greenlet leaves the sleeping thread of that greenlet's home with the old ids.

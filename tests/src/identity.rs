@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// The identity a greenlet must keep for its whole life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// What std says.
     pub thread: ThreadId,

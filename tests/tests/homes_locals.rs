@@ -2,12 +2,15 @@
 //! every kind of suspension while greenlets migrate.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use sward::Homes;
 use sward_tests::identity::{errno, identity, set_errno};
 use sward_tests::{
-    Config, Kind, Rng, Section, Storm, Suspension, Watchdog, each_config, settle, storm,
+    Config, Kind, Rng, Section, Storm, Suspension, Watchdog, each_config, settle, storm, until,
 };
 
 thread_local! {
@@ -218,13 +221,18 @@ fn homes_of_every_sort() {
         let _watchdog = Watchdog::new(config);
         let five = config.builder().homes(Homes::Moving { limit: 5 });
         let runtime = five.build().unwrap();
-        let of_each_number = move |greenlets| {
+        // Below the limit, above it, and below it again, in homes that were shared.
+        for greenlets in [4, 24, 4] {
             let some = Storm {
                 greenlets,
                 ..Storm::default()
             };
+            let seen = Arc::new(Mutex::new(HashMap::<_, HashSet<_>>::new()));
+            let homes = seen.clone();
             storm(config, &runtime, some, move |rng, _| {
                 let home = identity();
+                let me = sward::current().id();
+                homes.lock().unwrap().entry(home).or_default().insert(me);
                 let pass = move || {
                     SECTION.with(Section::pass);
                     assert_eq!(identity(), home);
@@ -247,9 +255,50 @@ fn homes_of_every_sort() {
             });
             settle(&runtime.handle());
             assert!(runtime.handle().metrics().homes <= 5);
+            // Numbers 1 and 3 never have two of them.
+            let seen = seen.lock().unwrap();
+            let shared = seen.values().filter(|greenlets| greenlets.len() > 1);
+            let shared = shared.count();
+            assert!(shared <= 3 && (greenlets < 24 || shared > 0), "{seen:?}");
+        }
+        runtime.shutdown(Duration::from_secs(100)).unwrap();
+    }
+}
+
+/// As many as the limit, all started by a plain thread at once, on runtimes whose workers keep no home ready yet: while homes
+/// are being started, none is shared.
+#[test]
+fn up_to_the_limit_no_two_have_the_same() {
+    for (limit, workers) in [(22, 2), (22, 8), (64, 2), (64, 4), (10, 1)] {
+        let config = Config {
+            workers,
+            kind: Kind::Moving,
         };
-        // Below the limit, above it, and below it again, in homes that were shared.
-        [4, 24, 4].into_iter().for_each(of_each_number);
+        if !config.is_possible() {
+            return;
+        }
+        let _watchdog = Watchdog::new(format!("limit {limit}, {workers} workers"));
+        for _ in 0..5 {
+            let builder = config.builder().homes(Homes::Moving { limit });
+            let runtime = builder.build().unwrap();
+            let seen = Arc::new(Mutex::new(HashSet::new()));
+            let all: Vec<_> = (0..limit)
+                .map(|_| {
+                    let seen = seen.clone();
+                    runtime.spawn(move || {
+                        let is_new = seen.lock().unwrap().insert(identity());
+                        sward::park();
+                        is_new
+                    })
+                })
+                .collect();
+            until(|| runtime.handle().metrics().suspended == limit);
+            assert_eq!(runtime.handle().metrics().homes, limit);
+            all.iter().for_each(|one| one.greenlet().unpark());
+            let new = all.into_iter().map(|one| one.join().unwrap());
+            assert_eq!(new.filter(|&is_new| is_new).count(), limit);
+            runtime.shutdown(Duration::from_secs(100)).unwrap();
+        }
     }
 }
 

@@ -12,10 +12,9 @@
 //! 2001), which keeps the loads within a few of each other without a search.
 
 use std::io;
-use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Home;
 use super::thread::{HomeThread, Starting};
@@ -24,7 +23,7 @@ use crate::base::lock::lock;
 use crate::base::rng::Rng;
 
 /// One for so many that there are is started ahead, when one is needed: on a busy machine whoever starts a thread may wait for
-/// milliseconds until that gets a processor, and so waits for several at once. A fourth too many at most. Arbitrary.
+/// milliseconds until that gets a processor, and so waits for several at once. Those that are under way count. Arbitrary.
 const AHEAD: usize = 4;
 /// How many are started at once, at most. Arbitrary.
 const MOST_AT_ONCE: usize = 16;
@@ -105,6 +104,8 @@ pub(crate) struct Pool {
     name: String,
     limit: usize,
     inner: Mutex<Inner>,
+    /// Told when homes have been started, or could not be.
+    started: Condvar,
 }
 
 #[derive(Debug)]
@@ -118,6 +119,8 @@ struct Inner {
     free: Vec<usize>,
     /// Homes being started outside the lock; they count against the limit.
     starting: usize,
+    /// How many names of threads are used up.
+    named: usize,
     rng: Rng,
 }
 
@@ -131,47 +134,65 @@ impl Pool {
             free_dedicated: Vec::new(),
             free: Vec::new(),
             starting: 0,
+            named: 0,
             rng: Rng::new(limit as u64),
         };
         Self {
             name: name.to_owned(),
             limit,
             inner: Mutex::new(inner),
+            started: Condvar::new(),
         }
     }
 
     /// A home for one more greenlet. Fails only when there is no home at all and none can be started.
     pub(crate) fn acquire(&self) -> io::Result<Arc<Home>> {
         let mut inner = lock(&self.inner);
-        if let Some(home) = inner.acquire_free() {
-            return Ok(home);
-        }
-        let numbered = inner.threads.len() + inner.starting;
-        if numbered < self.limit {
-            let most = (self.limit - numbered).min(MOST_AT_ONCE);
-            let count = (inner.threads.len() / AHEAD).clamp(1, most);
-            inner.starting += count;
-            drop(inner);
-            let started = self.start_some(numbered..numbered + count);
-            inner = lock(&self.inner);
-            inner.starting -= count;
-            match started {
-                Ok(threads) => inner.take_in(threads),
+        loop {
+            if let Some(home) = inner.acquire_free() {
+                return Ok(home);
+            }
+            if inner.threads.len() >= self.limit
+                && let Some(home) = inner.acquire_shared()
+            {
+                return Ok(home);
+            }
+            let left = self.limit - inner.threads.len() - inner.starting;
+            if left == 0 {
+                // Others start the last ones, and not all for themselves.
+                inner = self
+                    .started
+                    .wait(inner)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let ahead = (inner.threads.len() / AHEAD).saturating_sub(inner.starting);
+            let count = ahead.clamp(1, left.min(MOST_AT_ONCE));
+            let started;
+            (inner, started) = self.start_some(inner, count);
+            if let Err(error) = started {
                 // No more threads to be had: share what there is.
-                Err(error) if inner.threads.is_empty() => return Err(error),
-                Err(_) => {}
+                let home = inner.acquire_free().or_else(|| inner.acquire_shared());
+                return home.ok_or(error);
             }
         }
-        let home = inner.acquire_free().or_else(|| inner.acquire_shared());
-        home.ok_or_else(|| io::Error::other("the only home is still being started"))
     }
 
-    /// Starts the homes with these numbers, or as many as can be; an error if none can.
-    fn start_some(&self, numbers: Range<usize>) -> io::Result<Vec<HomeThread>> {
+    /// Starts `count` homes, for which there is room, or as many as can be, and takes them in; an error if none can. Gives the
+    /// lock up meanwhile.
+    fn start_some<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+        count: usize,
+    ) -> (MutexGuard<'a, Inner>, io::Result<()>) {
+        let first = inner.named;
+        inner.named += count;
+        inner.starting += count;
+        drop(inner);
         let (mut starting, mut threads, mut failed) = (Vec::new(), Vec::new(), None);
         // All are started before the first is waited for.
-        for number in numbers {
-            match Starting::start(&self.name, number) {
+        for name in first..first + count {
+            match Starting::start(&self.name, name) {
                 Ok(one) => starting.push(one),
                 Err(error) => {
                     failed = Some(error);
@@ -185,10 +206,16 @@ impl Pool {
                 Err(error) => failed = Some(error),
             }
         }
-        match failed {
+        let mut inner = lock(&self.inner);
+        inner.starting -= count;
+        // Also if there are none: those who wait may do better.
+        self.started.notify_all();
+        let result = match failed {
             Some(error) if threads.is_empty() => Err(error),
-            _ => Ok(threads),
-        }
+            _ => Ok(()),
+        };
+        inner.take_in(threads);
+        (inner, result)
     }
 
     /// The same, unless a home would have to be started first.
@@ -196,18 +223,15 @@ impl Pool {
         let mut inner = lock(&self.inner);
         let free = inner.acquire_free();
         free.or_else(|| {
-            let full = inner.threads.len() + inner.starting >= self.limit;
+            // Not by those that are being started: they are not all taken.
+            let full = inner.threads.len() >= self.limit;
             full.then(|| inner.acquire_shared()).flatten()
         })
     }
 
-    /// Starts homes until there are `count`, or as many as the limit allows.
+    /// Starts the first `count` homes, or as many as the limit allows or can be started; an error if none can.
     pub(crate) fn start(&self, count: usize) -> io::Result<()> {
-        let homes: Vec<_> = (0..count.min(self.limit))
-            .map(|_| self.acquire())
-            .collect::<Result<_, _>>()?;
-        homes.iter().for_each(|home| self.release(home));
-        Ok(())
+        self.start_some(lock(&self.inner), count.min(self.limit)).1
     }
 
     /// Takes every greenlet out of the homes' lists. No worker runs any more.

@@ -24,7 +24,8 @@ pub enum Homes {
     /// allows it (Linux with glibc on x86_64, with the FSGSBASE instructions, and aarch64); elsewhere
     /// [`build`](crate::RuntimeBuilder::build) gives an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
     Moving {
-        /// How many homes there may be, at least 1. Up to this number of started greenlets each has one to itself; above
+        /// How many homes there may be, at least 1. Up to this number of started greenlets each has one to itself (less those
+        /// that workers keep ready for the next one, 8 each at most, and if so many threads can be started); above
         /// it, those that come are spread over half of the homes, whose greenlets have company then, which asks for some care:
         /// see the crate's documentation, "Homes". A home costs a sleeping thread: about 13 KB of memory and 60 µs to start,
         /// once.

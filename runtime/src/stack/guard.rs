@@ -102,7 +102,10 @@ impl Guard {
     ///
     /// As of `raise`, for each.
     pub(super) unsafe fn raise_all(self, bases: &[NonNull<u8>], len: usize) -> Option<Raised> {
-        debug_assert!(self.can_raise_all());
+        // Asked again: another thread may have found out meanwhile.
+        if !self.can_raise_all() {
+            return None;
+        }
         // SAFETY: as the caller promises.
         match unsafe { sys::install_guards(bases, len) } {
             Ok(()) => Some(Raised::Installed),

@@ -72,7 +72,8 @@ impl Shelf {
     /// The next slots of the slab being handed out, of which `bare` is, `most` at most, if so many have been that more will be.
     pub(super) fn more_bare(&mut self, bare: &Bare, most: usize) -> Vec<Bare> {
         match &mut self.slab {
-            Some(fresh) if bare.is_of(&fresh.slab) => {
+            // Those put by come first, one by one.
+            Some(fresh) if self.bare.is_empty() && bare.is_of(&fresh.slab) => {
                 let left = fresh.slab.slots() - fresh.next;
                 let most = most.min(MOST_GUARDS - 1);
                 let ahead = most.min(left).min(fresh.next / AHEAD);

@@ -71,11 +71,12 @@ pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<
     }
 }
 
-/// The calling thread, and so its memory, where a descriptor of a process is asked for: `PIDFD_SELF_THREAD`, Linux 6.14.
+/// The calling thread, and so its memory, where a descriptor of a process is asked for: `PIDFD_SELF_THREAD`, some versions younger than
+/// the guards.
 const PIDFD_SELF: c_int = -10_000;
 
 /// Does what `install_guard` does for `len` bytes from each of `bases` on, in one call. An error if not all is done: some may
-/// be, and nothing speaks against doing them again. `Unsupported` if the kernel will never do it.
+/// be, and nothing speaks against doing them again. `Unsupported` unless it is something that passes.
 ///
 /// # Safety
 ///
@@ -109,10 +110,8 @@ pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> io::Re
         _ => io::ErrorKind::Interrupted.into(),
     };
     match error.raw_os_error() {
-        Some(libc::ENOSYS | libc::EBADF | libc::EINVAL | libc::EPERM) => {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        _ => Err(error),
+        None | Some(libc::EINTR | libc::EAGAIN | libc::ENOMEM) => Err(error),
+        _ => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
