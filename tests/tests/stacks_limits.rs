@@ -124,36 +124,6 @@ fn sizes_side_by_side() {
     });
 }
 
-/// Too deep ends the process by a signal; it does not go on with somebody else's memory.
-#[test]
-fn an_overflow_ends_the_process() {
-    for (kind, homes) in kinds() {
-        let name = format!("an_overflow_ends_the_process/{kind}");
-        let body = || {
-            // No core file.
-            let none = rustix::process::Rlimit {
-                current: Some(0),
-                maximum: Some(0),
-            };
-            rustix::process::setrlimit(rustix::process::Resource::Core, none).unwrap();
-            let runtime = Runtime::builder().workers(2).homes(homes).build().unwrap();
-            let neighbours: Vec<_> = (0..8).map(|_| runtime.spawn(sward::park)).collect();
-            let handle = runtime.spawn(|| use_stack(1 << 30, &mut || ()));
-            println!("{:?} {:?}", handle.join(), neighbours.len());
-        };
-        child::run(&name, &[], body, |ended| {
-            use std::os::unix::process::ExitStatusExt;
-            let signals = [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT];
-            let signal = ended.status.signal();
-            assert!(
-                signal.is_some_and(|signal| signals.contains(&signal)),
-                "{ended}"
-            );
-            assert_eq!(ended.stdout, "", "{ended}");
-        });
-    }
-}
-
 /// Where the address space ends, `join` says that there was no stack. What runs goes on, and there are stacks again when it ends.
 #[test]
 fn no_memory_for_a_stack() {

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::header::{GreenletRef, Header, Schedule, from_slot};
-use crate::home::{Home, slot};
+use crate::home::{Errno, Home, slot};
 
 /// The tag with which `unpark` ends a wait.
 pub(crate) const UNPARKED: u16 = u16::MAX;
@@ -75,6 +75,48 @@ impl Greenlet {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
+    }
+
+    /// The size of its stack in bytes, whether it has one already or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::Builder::new().stack_size(100_000).spawn(|| ())?;
+    /// assert_eq!(handle.greenlet().stack_size(), 128 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_size(&self) -> usize {
+        self.0.class.size()
+    }
+
+    /// How many bytes of its stack have been in use at some time, as the system's record of touched pages has it: a whole number of
+    /// pages. `None` before it first runs, and where the system does not tell.
+    ///
+    /// Stacks are used again, and what earlier greenlets touched counts as well, unless the runtime
+    /// [measures](crate::RuntimeBuilder::measure_stacks): then the number is this greenlet's own, and is there after its end
+    /// too, where it is `None` otherwise. Pages that were moved to swap space may not be counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).measure_stacks(true).build()?;
+    /// let small = runtime.spawn(|| ());
+    /// let large = runtime.spawn(|| drop(std::hint::black_box([1_u8; 100_000])));
+    /// let greenlets = [small.greenlet().clone(), large.greenlet().clone()];
+    /// small.join().unwrap();
+    /// large.join().unwrap();
+    /// let used = greenlets.map(|greenlet| greenlet.stack_used().unwrap());
+    /// assert!(used[0] < 65536 && used[1] > 100_000, "{used:?}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_used(&self) -> Option<usize> {
+        let errno = Errno::save();
+        let used = self.0.stack_used();
+        errno.restore();
+        used
     }
 
     /// Lets the greenlet's current or next [`park`](crate::park) return.

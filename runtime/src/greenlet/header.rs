@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicUsize, fence};
 use std::time::Instant;
 
 use super::cell::Unrun;
+use super::stack_mark::{Mark, StackMark};
 use super::state::State;
 use super::token::Token;
 use super::wait_word::{Fire, WaitWord};
 use crate::base::link::Link;
 use crate::context::Context;
 use crate::home::Home;
-use crate::stack::{Class, Stack};
+use crate::stack::{self, Class, Stack};
 
 /// What the floors below ask of the runtime above: the one upward call.
 pub(crate) trait Schedule: Sync {
@@ -101,6 +102,7 @@ pub(crate) struct Header {
     life: UnsafeCell<Life>,
     pub(super) state: State,
     pub(crate) class: Class,
+    pub(crate) stack_mark: StackMark,
     refs: AtomicUsize,
     vtable: &'static VTable,
     /// # Invariant
@@ -154,6 +156,7 @@ impl Header {
             (&raw mut (*place).life).write(UnsafeCell::new(life));
             (&raw mut (*place).state).write(State::new());
             (&raw mut (*place).class).write(origin.class);
+            (&raw mut (*place).stack_mark).write(StackMark::new());
             (&raw mut (*place).refs).write(AtomicUsize::new(2));
             (&raw mut (*place).vtable).write(vtable);
             (&raw mut (*place).schedule).write(schedule);
@@ -171,6 +174,15 @@ impl Header {
     pub(crate) unsafe fn life(&self) -> &Life {
         // SAFETY: as promised: a running greenlet's life is its own.
         unsafe { &*self.life.get() }
+    }
+
+    /// How many bytes of its stack have been used so far: see `Greenlet::stack_used`.
+    pub(crate) fn stack_used(&self) -> Option<usize> {
+        match self.stack_mark.read() {
+            Mark::None => None,
+            Mark::At(bottom) => stack::used(bottom, self.class),
+            Mark::Was(used) => Some(used),
+        }
     }
 
     /// The typed parts.

@@ -3,10 +3,11 @@
 //! - `header`: the control block and the counted reference to it;
 //! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
 //! - `memory`: where cells lie;
-//! - `wait_word`, `state`: the two atomic words, one file each;
+//! - `wait_word`, `state`, `stack_mark`: the atomic words, one file each;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
+//! - `overflow`, `sys_fault`: the report of a stack that was too small;
 //! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
 //! - `handle`: the public `Greenlet`.
 //!
@@ -18,8 +19,11 @@ mod entry;
 mod handle;
 mod header;
 mod memory;
+mod overflow;
+mod stack_mark;
 mod state;
 pub(crate) mod switch;
+mod sys_fault;
 mod token;
 mod unwinding;
 mod wait_word;
@@ -30,5 +34,6 @@ pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
+pub(crate) use overflow::OverflowWatch;
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -19,6 +19,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use super::header::{Header, Runnable, from_slot};
 use super::memory::Cells;
@@ -26,6 +27,7 @@ use super::unwinding;
 use crate::base::abort::AbortOnUnwind;
 use crate::context::{Context, Transfer};
 use crate::home::{self, Errno, slot};
+use crate::stack::Pool;
 
 /// What a greenlet that leaves its stack wants done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +125,8 @@ pub(crate) struct Carrier {
     budget: Cell<u32>,
     /// Free memory for cells.
     cells: Cells,
+    /// Where the stacks of the greenlets it carries are from.
+    stacks: Arc<Pool>,
 }
 
 /// Operations that never park, in a row, before a greenlet yields. Large enough that a yield's cost vanishes in theirs,
@@ -131,7 +135,7 @@ const BUDGET: u32 = 128;
 
 impl Carrier {
     /// The carrier of a `C` on the calling thread; it runs nothing.
-    pub(crate) fn new<C: Conductor>() -> Self {
+    pub(crate) fn new<C: Conductor>(stacks: Arc<Pool>) -> Self {
         Self {
             hooks: HooksOf::<C>::HOOKS,
             identity: home::identity(),
@@ -139,11 +143,17 @@ impl Carrier {
             left: Cell::new(Left::Base),
             budget: Cell::new(BUDGET),
             cells: Cells::new(),
+            stacks,
         }
     }
 
     pub(super) fn cells(&self) -> &Cells {
         &self.cells
+    }
+
+    /// The pool that the stacks are from.
+    pub(super) fn stacks(&self) -> &Pool {
+        &self.stacks
     }
 
     /// Whether the running greenlet has used up its budget.

@@ -109,6 +109,23 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether it is measured how much of its stack each greenlet uses, for [`Handle::stack_usage`](crate::Handle::stack_usage) and
+    /// [`Greenlet::stack_used`](crate::Greenlet::stack_used). By default not: a greenlet then costs two system calls more, and a page fault for each
+    /// page of stack that it uses. The default runtime measures with `SWARD_MEASURE_STACKS=1`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).measure_stacks(true).build()?;
+    /// runtime.spawn(|| ()).join().unwrap();
+    /// assert_eq!(runtime.handle().stack_usage()[0].greenlets, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn measure_stacks(mut self, on: bool) -> Self {
+        self.0.measure_stacks = Some(on);
+        self
+    }
+
     /// Guards stacks by `mprotect`, as on a kernel before Linux 6.13, whatever this one can do. For tests.
     #[doc(hidden)]
     pub fn mprotect_guards(mut self, on: bool) -> Self {

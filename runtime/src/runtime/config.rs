@@ -51,6 +51,7 @@ pub(super) struct Config {
     pub(super) homes_kind: Option<&'static str>,
     pub(super) stack_size: Option<usize>,
     pub(super) mprotect_guards: bool,
+    pub(super) measure_stacks: Option<bool>,
 }
 
 /// How many workers there may be.
@@ -100,6 +101,11 @@ impl Config {
             let sizes = 0..=Class::LARGEST_SIZE;
             config.stack_size = Some(number("SWARD_STACK_SIZE", &value, sizes, "bytes")?);
         }
+        if let Some(value) = var("SWARD_MEASURE_STACKS")? {
+            let range = 0..=1;
+            let value = number("SWARD_MEASURE_STACKS", &value, range, "no or yes")?;
+            config.measure_stacks = Some(value == 1);
+        }
         Ok(config)
     }
 
@@ -117,6 +123,7 @@ impl Config {
             },
             stack_size: self.stack_size.or(other.stack_size),
             mprotect_guards: self.mprotect_guards || other.mprotect_guards,
+            measure_stacks: self.measure_stacks.or(other.measure_stacks),
         }
     }
 
@@ -160,6 +167,7 @@ impl Config {
             homes,
             class,
             guard,
+            measure: self.measure_stacks.unwrap_or(false),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::default;
 use super::join::JoinHandle;
 use super::spawn::{Builder, refused};
 use crate::base::say::say;
-use crate::scheduler::{Crew, Metrics, Settings, Shared};
+use crate::scheduler::{Crew, Metrics, Settings, Shared, StackUsage};
 
 /// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
 const GRACE: Duration = Duration::from_secs(1);
@@ -353,6 +353,29 @@ impl Handle {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics()
+    }
+
+    /// How much of their stacks this runtime's greenlets have used, a line for each place where some were spawned, the most
+    /// used first: what tells which [`stack_size`](crate::Builder::stack_size) will do. Those that have ended count, and those that have waited at
+    /// least once. Empty unless the runtime [measures](crate::RuntimeBuilder::measure_stacks).
+    ///
+    /// What was used is not what can be used: leave room for the rare deep call, a panic (some 10 KB) and other builds of
+    /// the program (unoptimised code takes several times as much).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().workers(1).measure_stacks(true).build()?;
+    /// runtime.spawn(|| drop(std::hint::black_box([1_u8; 50_000]))).join().unwrap();
+    /// for line in runtime.handle().stack_usage() {
+    ///     println!("{}: {} greenlets, {} of {} bytes", line.site, line.greenlets, line.most_used, line.stack_size);
+    ///     assert!(line.most_used > 50_000);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_usage(&self) -> Vec<StackUsage> {
+        self.shared.stack_usage()
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `shared`: what the workers of one runtime share, and how a greenlet that became ready reaches a worker;
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
+//! - `usage`: how much stack was used where;
 //! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
 //!
 //! Where a greenlet goes that can run: one woken by a running greenlet of the same runtime into that worker's *run-next* slot;
@@ -20,9 +21,11 @@ mod monitor;
 mod parker;
 mod shared;
 mod shutdown;
+mod usage;
 mod worker;
 
 pub(crate) use idle::MAX_WORKERS;
 pub use metrics::Metrics;
 pub(crate) use shared::{HomeKind, Settings, Shared};
 pub(crate) use shutdown::Crew;
+pub use usage::StackUsage;

@@ -18,6 +18,7 @@ use super::idle::Idle;
 use super::metrics::Metrics;
 use super::monitor::Monitor;
 use super::parker::Parker;
+use super::usage::{StackUsage, Usage};
 use super::worker::Worker;
 use crate::base::lock::lock;
 use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) homes: HomeKind,
     pub(crate) class: Class,
     pub(crate) guard: Guard,
+    /// How much of its stack each greenlet uses is measured.
+    pub(crate) measure: bool,
 }
 
 /// One worker as the others see it.
@@ -78,6 +81,8 @@ pub(crate) struct Shared {
     pub(super) census: Census,
     pub(super) homes: home::Pool,
     pub(super) stacks: Arc<Pool>,
+    /// How much of them was used, if that is measured.
+    pub(super) usage: Usage,
     pub(super) timers: Timers,
     pub(super) reactor: Arc<Reactor>,
     /// Until when the worker in the reactor's seat sleeps, in nanoseconds after `born`: 0 if nobody sleeps there,
@@ -153,6 +158,7 @@ impl Shared {
             census: Census::new(workers),
             homes: home::Pool::new(&settings.name, limit),
             stacks: Arc::new(Pool::new(settings.guard)),
+            usage: Usage::default(),
             timers: Timers::new(workers),
             reactor: Reactor::new()?,
             seat_until: AtomicU64::new(0),
@@ -419,6 +425,18 @@ impl Shared {
             sources: self.reactor.sources(),
             timers: self.timers.len(),
         }
+    }
+
+    /// How much of their stacks the greenlets have used, by spawn site; nothing if that is not measured.
+    pub(crate) fn stack_usage(&self) -> Vec<StackUsage> {
+        if !self.settings.measure {
+            return Vec::new();
+        }
+        let living = self.census.everybody().into_iter().filter_map(|greenlet| {
+            let used = greenlet.stack_used()?;
+            Some((greenlet.site, used, greenlet.class.size()))
+        });
+        self.usage.table_with(living)
     }
 
     /// `at` as `seat_until` counts.

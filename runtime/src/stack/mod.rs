@@ -113,11 +113,18 @@ impl Stack {
         self.class
     }
 
-    /// The size of the class in bytes. `top` is up to 896 bytes less above `bottom`, see `new`.
-    #[allow(dead_code, reason = "for the report of an overflow")]
-    pub(crate) fn size(&self) -> usize {
-        self.class.size()
+    /// Gives all its memory back to the system: it is as if never used.
+    pub(crate) fn clear(&mut self) {
+        // SAFETY: the usable bytes of our slot, on which there is no frame while somebody can have the stack mutably.
+        unsafe { sys::discard(self.bottom, self.class.size()) };
     }
+}
+
+/// How many bytes have been used of a stack of `class` whose lowest address is `bottom`, whole pages counted from its end: by whom ever,
+/// since its memory was last given back. `None` if the system does not tell, or the stack is gone.
+pub(crate) fn used(bottom: usize, class: Class) -> Option<usize> {
+    let untouched = sys::untouched(bottom, class.size())?;
+    Some(class.size() - untouched)
 }
 
 const _: () = assert!(

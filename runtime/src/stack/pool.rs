@@ -132,7 +132,6 @@ impl Pool {
     }
 
     /// The stack or guard that `address` lies in. Async-signal-safe.
-    #[allow(dead_code, reason = "for the report of an overflow")]
     pub(crate) fn find(&self, address: usize) -> Option<SlotInfo> {
         self.slabs.find(address)
     }

@@ -1,6 +1,6 @@
 //! `sys` on Linux: lightweight guards, memory that goes back at once, the limit on mappings.
 
-pub(super) use super::sys_unix::{page_size, protect, unmap};
+pub(super) use super::sys_unix::{page_size, protect, unmap, untouched};
 
 use super::sys_unix;
 use rustix::mm::{self, Advice, MapFlags};

@@ -1,6 +1,6 @@
 //! `sys` on Unix systems other than Linux: guards by protection alone.
 
-pub(super) use super::sys_unix::{page_size, protect, unmap};
+pub(super) use super::sys_unix::{page_size, protect, unmap, untouched};
 
 use super::sys_unix;
 use rustix::mm::MapFlags;

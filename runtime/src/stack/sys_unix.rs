@@ -51,3 +51,28 @@ pub(super) unsafe fn protect(base: NonNull<u8>, len: usize) -> io::Result<()> {
     unsafe { mm::mprotect(base.as_ptr().cast(), len, MprotectFlags::empty()) }?;
     Ok(())
 }
+
+/// How many bytes from `base` on have no memory yet, whole pages up to the first that has, of `len`. `None` if nothing is mapped there.
+pub(super) fn untouched(base: usize, len: usize) -> Option<usize> {
+    /// How many pages are asked for in one call. Arbitrary.
+    const PAGES: usize = 512;
+    let page = page_size();
+    let mut record = [0_u8; PAGES];
+    let mut at = 0;
+    while at < len {
+        let bytes = (len - at).min(PAGES * page);
+        let from = ptr::without_provenance_mut(base + at);
+        // SAFETY: the call looks at the page table alone, and writes a byte a page into a record that has room for them.
+        if unsafe { libc::mincore(from, bytes, record.as_mut_ptr().cast()) } != 0 {
+            return None;
+        }
+        let touched = record[..bytes.div_ceil(page)]
+            .iter()
+            .position(|page| page & 1 != 0);
+        if let Some(touched) = touched {
+            return Some(at + touched * page);
+        }
+        at += bytes;
+    }
+    Some(len)
+}

@@ -46,9 +46,15 @@ fn bytes(stack: &mut Stack) -> &mut [u8] {
 
 /// How many pages of a stack are in memory.
 fn resident(stack: &Stack) -> usize {
-    let mut pages = vec![0u8; stack.size() / sys::page_size()];
+    let mut pages = vec![0u8; stack.class().size() / sys::page_size()];
     // SAFETY: the range is mapped, and there is a byte for each of its pages.
-    let result = unsafe { libc::mincore(stack.bottom().cast(), stack.size(), pages.as_mut_ptr()) };
+    let result = unsafe {
+        libc::mincore(
+            stack.bottom().cast(),
+            stack.class().size(),
+            pages.as_mut_ptr(),
+        )
+    };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
     pages.iter().filter(|&&page| page & 1 != 0).count()
 }
@@ -105,8 +111,8 @@ fn the_whole_usable_area_can_be_written() {
                 assert_eq!(stack.top().addr() % 16, 0);
                 assert_eq!(stack.bottom().addr() % sys::page_size(), 0);
                 assert_eq!(stack.class(), class);
-                assert_eq!(stack.size(), class.size());
-                let lost = stack.size() - bytes(stack).len();
+                assert_eq!(stack.class().size(), class.size());
+                let lost = stack.class().size() - bytes(stack).len();
                 assert!(lost <= (COLOURS - 1) * COLOUR_STEP, "{lost}");
             }
             give(&pool, stacks);
@@ -187,7 +193,7 @@ fn an_address_finds_its_slot() {
         let stacks = take(&pool, default(), 200);
         for stack in &stacks {
             let bottom = stack.bottom().addr();
-            let top = bottom + stack.size();
+            let top = bottom + stack.class().size();
             for (address, in_guard) in [
                 (bottom - page, true),
                 (bottom - 1, true),
@@ -581,7 +587,7 @@ fn a_slab_with_a_stack_out_outlives_the_pool() {
     give(&pool, stacks);
     drop(pool);
     bytes(&mut kept).fill(7);
-    assert_eq!(resident(&kept), kept.size() / sys::page_size());
+    assert_eq!(resident(&kept), kept.class().size() / sys::page_size());
     assert!(!Pipe::new().can_read(kept.bottom().wrapping_sub(1)));
 }
 

@@ -29,7 +29,7 @@ use super::shared::{HomeKind, Queues, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
 use crate::greenlet::switch::Carrier;
-use crate::greenlet::{NeverRan, Runnable, Token, Unrun};
+use crate::greenlet::{NeverRan, OverflowWatch, Runnable, Token, Unrun};
 use crate::home::{self, CarrierThread, Home};
 use crate::stack::{self, Stack};
 use run::Refusal;
@@ -96,6 +96,7 @@ impl Worker {
     pub(super) fn run_thread(shared: Arc<Shared>, index: usize, queues: Queues) {
         let guard = AbortOnUnwind::new("a worker's loop");
         let thread = CarrierThread::register();
+        let _watch = OverflowWatch::begin();
         let (own_home, hot_room) = match shared.settings.homes {
             HomeKind::Fixed => (Some(Home::fixed(index)), 0),
             HomeKind::Moving { limit } => {
@@ -104,7 +105,7 @@ impl Worker {
             }
         };
         let worker = Self {
-            carrier: Carrier::new::<Self>(),
+            carrier: Carrier::new::<Self>(shared.stacks.clone()),
             index,
             remote: shared.remotes[index].clone(),
             queues,

@@ -76,13 +76,20 @@ impl Worker {
         }
         let taken = self.stacks.borrow_mut().take(class);
         match taken {
-            Ok(stack) => life.stack = Some(stack),
+            Ok(mut stack) => {
+                if self.shared.settings.measure {
+                    stack.clear();
+                }
+                let bottom = stack.bottom();
+                life.stack = Some(stack);
+                runnable.header().stack_mark.begin(bottom);
+            }
             Err(error) => {
                 self.refusal.replace(Some(Refusal { error, is_local }));
                 return Prepared::NoStack;
             }
         }
-        life.worker = self.index as u32;
+        runnable.life().worker = self.index as u32;
         Prepared::Ready
     }
 
@@ -186,6 +193,12 @@ impl Worker {
 
     /// Counts an end; what the greenlet had is taken from it, and its joiner is told.
     fn finish(&self, mut runnable: Runnable) -> (Option<Stack>, Option<Arc<Home>>) {
+        let used = if self.shared.settings.measure {
+            self.measure(runnable.header())
+        } else {
+            None
+        };
+        runnable.header().stack_mark.end(used);
         let life = runnable.life();
         if let Some(place) = life.census.take() {
             self.shared.census.leave(place);
@@ -202,6 +215,16 @@ impl Worker {
             self.shared.tell_if_drained();
         }
         had
+    }
+
+    /// Enters what a greenlet has used of its stack, if it has one, into the table.
+    #[cold]
+    fn measure(&self, header: &Header) -> Option<usize> {
+        let used = header.stack_used()?;
+        self.shared
+            .usage
+            .enter(header.site, used, header.class.size());
+        Some(used)
     }
 
     /// Leaves the home of one that has ended, and keeps it hot for the next or gives it back.
@@ -362,12 +385,15 @@ unsafe impl Conductor for Worker {
                 if life.worker == NOWHERE
                     && life.home.is_none()
                     && class == stack.class()
+                    && !self.shared.settings.measure
                     && home.is_unshared()
                 {
                     self.stacks.borrow().count_passed(true);
+                    let bottom = stack.bottom();
                     life.stack = Some(stack);
                     life.home = Some(home);
                     life.worker = self.index as u32;
+                    next.header().stack_mark.begin(bottom);
                     return Ended::Here(next);
                 }
                 match self.prepare_here(next, mine) {
