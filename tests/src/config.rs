@@ -129,11 +129,12 @@ impl Config {
         let runtime = self.build();
         body(&runtime);
         settle(&runtime.handle());
-        let homes = runtime.handle().metrics().homes;
+        let metrics = runtime.handle().metrics();
+        let homes = metrics.homes;
         let most = match self.kind {
             Kind::Moving => 128,
             Kind::Few => 2,
-            Kind::Fixed => self.workers,
+            Kind::Fixed => self.workers + metrics.spares,
         };
         assert!(homes <= most, "{homes} homes");
         runtime.shutdown(SHUTDOWN).expect("nothing is left to do");

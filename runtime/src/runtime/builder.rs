@@ -52,6 +52,39 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How many workers there may be at most, spares included: from the number of [`workers`](Self::workers) to 4,096. By default 256, or
+    /// twice the workers if that is more.
+    ///
+    /// A greenlet that computes for long without waiting, or that blocks its thread in a call that is not sward's
+    /// (`std::thread::sleep`, a contended `std::sync::Mutex`, a read from a pipe), holds up its worker. That is noticed after 10 to 15 ms; if
+    /// others could run and no worker is free, a *spare* worker takes its place until it comes back, and a tenth of a second
+    /// longer. The number of workers turns this off. What a spare cannot help: greenlets that share the home of the
+    /// one that does not leave, by [`spawn_local`](crate::spawn_local) or above the limit of homes; with [fixed
+    /// homes](Homes::Fixed) all greenlets that have started on its worker. Those that have not started, and those of other workers,
+    /// go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// // Blocks the only worker's thread, which is not waiting as sward understands it.
+    /// let stuck = runtime.spawn(|| std::thread::sleep(Duration::from_millis(200)));
+    /// let other = runtime.spawn(|| sward::sleep(Duration::from_millis(1)));
+    /// other.join().unwrap();
+    /// assert!(!stuck.is_finished());
+    /// assert_eq!(runtime.handle().metrics().spares, 1);
+    /// # stuck.join().unwrap();
+    ///
+    /// assert!(sward::Runtime::builder().workers(4).max_workers(3).build().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn max_workers(mut self, most: usize) -> Self {
+        self.0.max_workers = Some(most);
+        self
+    }
+
     /// Which homes greenlets have. By default `Moving` where the system allows it, with a limit of 64 a worker, 128 at
     /// least and 1,024 at most; `Fixed` elsewhere.
     ///

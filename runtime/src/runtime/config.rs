@@ -46,6 +46,7 @@ const HOMES_BOUNDS: (usize, usize) = (128, 1024);
 pub(super) struct Config {
     pub(super) name: Option<String>,
     pub(super) workers: Option<usize>,
+    pub(super) max_workers: Option<usize>,
     pub(super) homes: Option<Homes>,
     /// Homes by name, without a limit: as the environment and the macros have it.
     pub(super) homes_kind: Option<&'static str>,
@@ -53,6 +54,9 @@ pub(super) struct Config {
     pub(super) mprotect_guards: bool,
     pub(super) measure_stacks: Option<bool>,
 }
+
+/// How many workers there may be by default, spares included: as many threads as Java's virtual threads have carriers.
+const MAX_WORKERS_DEFAULT: usize = 256;
 
 /// How many workers there may be.
 const WORKERS: RangeInclusive<usize> = 1..=MAX_WORKERS;
@@ -93,6 +97,10 @@ impl Config {
         if let Some(value) = var("SWARD_WORKERS")? {
             config.workers = Some(number("SWARD_WORKERS", &value, WORKERS, "workers")?);
         }
+        if let Some(value) = var("SWARD_MAX_WORKERS")? {
+            let number = number("SWARD_MAX_WORKERS", &value, WORKERS, "workers")?;
+            config.max_workers = Some(number);
+        }
         if let Some(value) = var("SWARD_HOMES")? {
             config.homes_kind = Some(home_name("SWARD_HOMES", &value)?);
         }
@@ -115,6 +123,7 @@ impl Config {
         Self {
             name: self.name.or(other.name),
             workers: self.workers.or(other.workers),
+            max_workers: self.max_workers.or(other.max_workers),
             homes: if homes_given { self.homes } else { other.homes },
             homes_kind: if homes_given {
                 self.homes_kind
@@ -131,6 +140,7 @@ impl Config {
     pub(super) fn settings(self) -> io::Result<Settings> {
         let workers = self.workers.unwrap_or_else(num_cpus::get);
         check_workers(workers)?;
+        let max_workers = check_max_workers(self.max_workers, workers)?;
         let class = Class::for_size(self.stack_size.unwrap_or(Class::DEFAULT_SIZE))?;
         let limit = (workers * HOMES_PER_WORKER).clamp(HOMES_BOUNDS.0, HOMES_BOUNDS.1);
         let homes = match (self.homes, self.homes_kind) {
@@ -164,6 +174,7 @@ impl Config {
         Ok(Settings {
             name,
             workers,
+            max_workers,
             homes,
             class,
             guard,
@@ -193,6 +204,17 @@ fn check_workers(workers: usize) -> io::Result<()> {
     Err(invalid(format!(
         "a runtime needs 1 to {MAX_WORKERS} workers, but was asked for {workers}"
     )))
+}
+
+/// How many workers there may be, spares included, if there are `workers` without.
+fn check_max_workers(most: Option<usize>, workers: usize) -> io::Result<usize> {
+    match most {
+        None => Ok((2 * workers).clamp(MAX_WORKERS_DEFAULT, MAX_WORKERS)),
+        Some(most) if (workers..=MAX_WORKERS).contains(&most) => Ok(most),
+        Some(most) => Err(invalid(format!(
+            "a runtime with {workers} workers can have {workers} to {MAX_WORKERS} with its spares, but was given {most} as the most"
+        ))),
+    }
 }
 
 /// `value` as one of the names of homes.

@@ -56,7 +56,8 @@ pub(crate) const MAX_WORKERS: usize = 1 << 12;
 #[derive(Debug)]
 pub(crate) struct Idle {
     word: AtomicUsize,
-    workers: usize,
+    /// How many there are, spares included. A number that orders nothing: relaxed.
+    workers: AtomicUsize,
     sleepers: Mutex<Vec<usize>>,
 }
 
@@ -75,7 +76,7 @@ impl Idle {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             word: AtomicUsize::new(0),
-            workers,
+            workers: AtomicUsize::new(workers),
             sleepers: Mutex::new(Vec::with_capacity(workers)),
         }
     }
@@ -85,11 +86,26 @@ impl Idle {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One more worker is coming, awake.
+    pub(crate) fn come(&self) {
+        self.workers.fetch_add(1, Relaxed);
+    }
+
+    /// One worker, awake and not searching, is going.
+    pub(crate) fn go(&self) {
+        self.workers.fetch_sub(1, Relaxed);
+    }
+
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.load(Relaxed)
+    }
+
     /// Counts the caller as searching, unless enough workers search already.
     pub(crate) fn start_search(&self) -> bool {
         let mut word = self.word.load(Relaxed);
         loop {
-            if 2 * searching(word) >= self.workers - sleeping(word) {
+            if 2 * searching(word) >= self.workers().saturating_sub(sleeping(word)) {
                 return false;
             }
             // Counting up orders nothing; what is found is found through the queues' own ordering.

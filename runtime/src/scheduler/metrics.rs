@@ -17,8 +17,11 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Workers.
+    /// Workers, as many as the runtime was made with.
     pub workers: usize,
+    /// Workers besides those, which stand in for some that do not come back from the greenlet they run: see
+    /// [`max_workers`](crate::RuntimeBuilder::max_workers).
+    pub spares: usize,
     /// Greenlets that have not ended, whether they have started or not.
     pub greenlets: usize,
     /// Those of them that have been suspended at least once: parked, or on their way back to a worker.

@@ -1,6 +1,7 @@
 //! Floor 8: the scheduler. Workers run greenlets; everything else here exists to keep them supplied.
 //!
 //! - `shared`: what the workers of one runtime share, and how a greenlet that became ready reaches a worker;
+//! - `roster`: the workers there are; `spares`: those that stand in for others that are held up;
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
 //! - `usage`: how much stack was used where;
@@ -19,8 +20,13 @@ mod idle;
 mod metrics;
 mod monitor;
 mod parker;
+mod roster;
 mod shared;
 mod shutdown;
+mod spares;
+#[cfg_attr(target_os = "linux", path = "sys_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "sys_other.rs")]
+mod sys;
 mod usage;
 mod worker;
 

@@ -5,6 +5,12 @@
 //! Both are right as long as greenlets leave often. When one does not, for a whole period, and another worker sleeps, the
 //! monitor wakes that; and it does if nobody sits in the reactor, for those who work look there now and then only.
 //!
+//! When no worker sleeps, and some are *held up* by greenlets that compute for long or block their threads, it calls a spare
+//! (`spares`) for each, as long as there is something to do for it. A worker is held up that has had no turn for two
+//! periods, if its thread waits in the kernel, or has had a processor for a good part of that time. One that wants a
+//! processor and has none is not: a machine with too little of them is not helped by more threads. When more workers are free
+//! than the runtime was made with, and have been for a while, as many spares step down.
+//!
 //! It also drops the closures of greenlets for which there was no stack: their destructors may wait, and must hold up no
 //! worker; and where there was no memory for a stack there may be none for another thread. While one of them waits, nobody
 //! looks.
@@ -15,17 +21,26 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::shared::{Presence, Remote, Shared};
+use super::sys::{self, State};
 use crate::base::lock::lock;
 use crate::base::sync::{AtomicBool, fence};
 use crate::greenlet::SendUnrun;
 
-/// How often it looks while somebody works. As Go's: what is left lying waits for that long and up to twice as long, which
-/// people do not notice; and a hundred looks a second cost less than a thousandth of a processor.
-const PERIOD: Duration = Duration::from_millis(10);
+/// How often it looks while somebody works: what is left lying waits for one to two periods, and who is held up is noticed after two
+/// to three. That is 10 to 15 ms, as with Go's; two hundred looks a second cost a thousandth of a processor.
+const PERIOD: Duration = Duration::from_millis(5);
+/// How many looks in a row must find a worker in the same turn before it counts as held up.
+const STILL_LOOKS: u32 = 2;
+/// Of how long a worker has been in one turn, the time it must have had a processor to count as held up by a computation.
+/// Less than half of two periods: two on one processor are both held up.
+const COMPUTED: Duration = Duration::from_millis(4);
+/// How many looks in a row must find too many workers free before spares step down: a tenth of a second, so that greenlets that
+/// hold up their workers again and again find the spares there. Arbitrary.
+const SURPLUS_LOOKS: u32 = 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -100,9 +115,9 @@ impl Monitor {
     }
 
     /// The life of the monitor of `shared`, on the calling thread.
-    pub(super) fn run_thread(shared: &Shared) {
+    pub(super) fn run_thread(shared: &Arc<Shared>) {
         let monitor = &shared.monitor;
-        let mut seen: Vec<u32> = shared.remotes.iter().map(|_| 0).collect();
+        let mut view = View::default();
         loop {
             let mut orders = lock(&monitor.orders);
             let ordered = |orders: &Orders| orders.stop || !orders.drop.is_empty();
@@ -124,29 +139,146 @@ impl Monitor {
             if stop {
                 return;
             }
-            look(shared, &mut seen);
+            view.look(shared);
         }
     }
 }
 
+/// Whether nobody is up, and nobody is to step down.
 fn all_asleep(shared: &Shared) -> bool {
-    shared.idle.asleep() == shared.remotes.len()
+    shared.idle.asleep() >= shared.idle.workers() && surplus(shared, 0) == 0
 }
 
-/// Wakes a worker if there is a seat for it in the reactor, or something to do and one of those that are awake has not had a
-/// turn since the last look.
-fn look(shared: &Shared, seen: &mut [u32]) {
-    let mut still = 0;
-    for (remote, seen) in shared.remotes.iter().zip(seen) {
-        let ticks = remote.ticks.load(Relaxed);
-        still += usize::from(*seen == ticks);
-        *seen = ticks;
+/// How many spares are too many, and may step down, if so many workers are held up.
+fn surplus(shared: &Shared, held_up: usize) -> usize {
+    let too_many = shared.spare_workers().saturating_sub(held_up);
+    if too_many == 0 {
+        return 0;
     }
-    // Those that sleep have no turns either.
-    let asleep = shared.idle.asleep();
-    let unattended = shared.seat_until.load(SeqCst) == 0;
-    if asleep != 0 && (unattended || still > asleep && shared.has_common_work()) {
-        shared.wake_one();
+    too_many.min(spares(shared).count())
+}
+
+/// The spares that do not rest and may step down.
+fn spares(shared: &Shared) -> impl Iterator<Item = &Remote> {
+    let all = shared.remotes.iter().skip(shared.settings().workers);
+    all.filter(|remote| !remote.is(Presence::Away) && remote.may_step_down.load(Relaxed))
+}
+
+/// What the monitor has seen so far.
+#[derive(Debug, Default)]
+struct View {
+    workers: Vec<Watch>,
+    /// How many looks in a row have found too many workers free.
+    surplus: u32,
+    /// How many more looks it makes before it tries to start a thread again.
+    no_thread: u32,
+}
+
+/// What it has seen of one worker.
+#[derive(Debug, Default)]
+struct Watch {
+    turn: u32,
+    /// How many looks in a row have found it in the same turn.
+    still: u32,
+    /// How long its thread had had a processor when that began.
+    computed: Option<Duration>,
+    held_up: bool,
+}
+
+impl Watch {
+    /// Looks at the worker once more.
+    fn look(&mut self, remote: &Remote) {
+        let turn = remote.ticks.load(Relaxed);
+        if turn != self.turn || !remote.is(Presence::Up) {
+            *self = Self {
+                turn,
+                ..Self::default()
+            };
+            return;
+        }
+        self.still += 1;
+        if self.held_up {
+            return;
+        }
+        match sys::state(remote.thread.load(Relaxed)) {
+            State::Waits => self.held_up = self.still >= STILL_LOOKS,
+            State::Runs(computed) if self.still == 1 => self.computed = computed,
+            State::Runs(computed) => {
+                let since = computed.zip(self.computed);
+                let enough = since.is_none_or(|(now, then)| now.saturating_sub(then) >= COMPUTED);
+                self.held_up = enough && self.still >= STILL_LOOKS;
+            }
+        }
+    }
+}
+
+impl View {
+    /// Wakes a worker, calls a spare or sends one away, if that is due.
+    fn look(&mut self, shared: &Arc<Shared>) {
+        let all = shared.remotes.iter();
+        let known = self.workers.len().max(shared.remotes.len());
+        self.workers.resize_with(known, Watch::default);
+        self.workers
+            .iter_mut()
+            .zip(all)
+            .for_each(|(watch, remote)| watch.look(remote));
+        let count = |of: fn(&Watch) -> bool| self.workers.iter().filter(|watch| of(watch)).count();
+        let (still, held_up) = (
+            count(|watch| watch.still != 0),
+            count(|watch| watch.held_up),
+        );
+        let asleep = shared.idle.asleep();
+        let unattended = shared.seat_until.load(SeqCst) == 0;
+        if asleep != 0 {
+            if unattended || still != 0 && shared.has_common_work() {
+                shared.wake_one();
+            }
+        } else if held_up != 0 {
+            self.call_spares(shared, held_up);
+        }
+        self.dismiss_spares(shared, held_up);
+    }
+
+    /// So many are held up, and nobody sleeps: calls as many spares as are missing, if there is something for them.
+    fn call_spares(&mut self, shared: &Arc<Shared>, held_up: usize) {
+        let free = shared.idle.workers().saturating_sub(held_up);
+        let missing = shared.settings().workers.saturating_sub(free);
+        // With nobody free nobody looks at the sockets, the timers and what comes from outside.
+        let nobody = free == 0 && (shared.timers.len() != 0 || !shared.reactor.is_empty());
+        if missing == 0 || !(nobody || shared.has_common_work()) {
+            return;
+        }
+        if self.no_thread != 0 {
+            self.no_thread -= 1;
+            return;
+        }
+        for _ in 0..missing {
+            match shared.spares.call(shared) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => {
+                    self.no_thread = SURPLUS_LOOKS;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Has spares step down when there were too many for a while.
+    fn dismiss_spares(&mut self, shared: &Shared, held_up: usize) {
+        let surplus = surplus(shared, held_up);
+        if surplus == 0 {
+            self.surplus = 0;
+            return;
+        }
+        self.surplus += 1;
+        if self.surplus >= SURPLUS_LOOKS {
+            self.surplus = 0;
+            shared.spares.dismiss(surplus);
+            for remote in spares(shared).filter(|remote| remote.is(Presence::Asleep)) {
+                remote.parker.unpark(&shared.reactor);
+            }
+        }
     }
 }
 

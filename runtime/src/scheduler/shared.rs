@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 use std::{io, ptr};
@@ -18,6 +20,8 @@ use super::idle::Idle;
 use super::metrics::Metrics;
 use super::monitor::Monitor;
 use super::parker::Parker;
+use super::roster::Roster;
+use super::spares::Spares;
 use super::usage::{StackUsage, Usage};
 use super::worker::Worker;
 use crate::base::lock::lock;
@@ -41,6 +45,8 @@ pub(crate) enum HomeKind {
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) workers: usize,
+    /// How many workers there may be, spares included.
+    pub(crate) max_workers: usize,
     pub(crate) homes: HomeKind,
     pub(crate) class: Class,
     pub(crate) guard: Guard,
@@ -61,6 +67,23 @@ pub(super) struct Remote {
     pub(super) counts: Counts,
     /// Counts the worker's turns; written by it alone.
     pub(super) ticks: AtomicU32,
+    /// For the monitor: the kernel's number of the thread, what the worker is doing, and whether, being a spare, it may step down.
+    /// Written by the worker alone; nothing follows from them, so they are relaxed.
+    pub(super) thread: AtomicU32,
+    pub(super) presence: AtomicU8,
+    pub(super) may_step_down: AtomicBool,
+}
+
+/// What a worker is doing, for the monitor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Presence {
+    /// It runs greenlets or looks for some.
+    Up,
+    /// It sleeps until there is work.
+    Asleep,
+    /// A spare that rests, or has left.
+    Away,
 }
 
 /// What one worker (or all threads that are none) has counted. Written by that worker alone, so the stores are plain.
@@ -75,7 +98,8 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) settings: Settings,
-    pub(super) remotes: Box<[Arc<CachePadded<Remote>>]>,
+    pub(super) remotes: Roster,
+    pub(super) spares: Spares,
     pub(super) injector: Injector<Runnable>,
     pub(super) idle: Idle,
     pub(super) census: Census,
@@ -119,7 +143,7 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             fresh: crossbeam_deque::Worker::new_lifo(),
             ready: crossbeam_deque::Worker::new_fifo(),
@@ -140,19 +164,9 @@ impl Shared {
             HomeKind::Fixed => workers,
         };
         let queues: Vec<Queues> = (0..workers).map(|_| Queues::new()).collect();
-        let remote = |queues: &Queues| {
-            Arc::new(CachePadded::new(Remote {
-                next: AtomicPtr::new(ptr::null_mut()),
-                fresh: queues.fresh.stealer(),
-                ready: queues.ready.stealer(),
-                inbox: Injector::new(),
-                parker: Parker::new(),
-                counts: Counts::default(),
-                ticks: AtomicU32::new(0),
-            }))
-        };
         let shared = Self {
-            remotes: queues.iter().map(remote).collect(),
+            remotes: Roster::new(queues.iter().map(Remote::new), settings.max_workers),
+            spares: Spares::new(),
             injector: Injector::new(),
             idle: Idle::new(workers),
             census: Census::new(workers),
@@ -346,7 +360,7 @@ impl Shared {
 
     /// Wakes every worker, to see that something has changed for all.
     pub(super) fn wake_all(&self) {
-        for remote in &self.remotes {
+        for remote in self.remotes.iter() {
             remote.parker.unpark(&self.reactor);
         }
     }
@@ -409,13 +423,14 @@ impl Shared {
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics {
             workers: self.settings.workers,
+            spares: self.spare_workers(),
             greenlets: self.live(),
             suspended: self.census.len(),
             stacks: self.stacks.in_use(),
             stacks_reserved: self.stacks.reserved(),
             homes: match self.settings.homes {
                 HomeKind::Moving { .. } => self.homes.len(),
-                HomeKind::Fixed => self.settings.workers,
+                HomeKind::Fixed => self.idle.workers(),
             },
             migrations: self
                 .remotes
@@ -425,6 +440,11 @@ impl Shared {
             sources: self.reactor.sources(),
             timers: self.timers.len(),
         }
+    }
+
+    /// How many spare workers there are that do not rest.
+    pub(super) fn spare_workers(&self) -> usize {
+        self.idle.workers().saturating_sub(self.settings.workers)
     }
 
     /// How much of their stacks the greenlets have used, by spawn site; nothing if that is not measured.
@@ -448,6 +468,32 @@ impl Shared {
 }
 
 impl Remote {
+    /// A worker whose thread has not started, with these queues.
+    pub(super) fn new(queues: &Queues) -> Self {
+        Self {
+            next: AtomicPtr::new(ptr::null_mut()),
+            fresh: queues.fresh.stealer(),
+            ready: queues.ready.stealer(),
+            inbox: Injector::new(),
+            parker: Parker::new(),
+            counts: Counts::default(),
+            ticks: AtomicU32::new(0),
+            thread: AtomicU32::new(0),
+            presence: AtomicU8::new(Presence::Up as u8),
+            may_step_down: AtomicBool::new(true),
+        }
+    }
+
+    /// Whether it is doing this, as far as can be seen from elsewhere.
+    pub(super) fn is(&self, presence: Presence) -> bool {
+        self.presence.load(Relaxed) == presence as u8
+    }
+
+    /// Says what the worker is doing.
+    pub(super) fn set(&self, presence: Presence) {
+        self.presence.store(presence as u8, Relaxed);
+    }
+
     /// Whether there is nothing here that others may take.
     fn is_empty(&self) -> bool {
         self.fresh.is_empty() && self.ready.is_empty() && self.next.load(Acquire).is_null()
@@ -506,7 +552,7 @@ impl Schedule for Shared {
     }
 
     fn arm(&self, at: Instant, token: Token) -> TimerKey {
-        let shard = self.current_worker().map_or(0, Worker::index);
+        let shard = self.current_worker().map_or(0, Worker::shard);
         let (key, earliest) = self.timers.arm(shard, at, token);
         // The worker in the seat writes `seat_until` and then asks for the next deadline: either it sees this timer
         // then, or we see its `seat_until` here: there is a fence between the two steps on both sides.

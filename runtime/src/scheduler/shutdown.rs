@@ -184,7 +184,8 @@ fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -
     // Release: pairs with the acquire in the workers' loops.
     shared.stopping.store(true, Release);
     shared.wake_all();
-    shared.curtain.wait_for(threads.len());
+    let (spares, coming) = shared.spares.close();
+    shared.curtain.wait_for(threads.len() + coming);
     let left = shared.live();
     let carrier = CarrierThread::register();
     let unrun = give_up_the_rest(shared);
@@ -194,7 +195,8 @@ fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -
         drop_in(closure, home.as_deref());
     }
     drop(carrier);
-    for (index, thread) in threads.into_iter().enumerate() {
+    let threads = threads.into_iter().enumerate();
+    for (index, thread) in threads.chain(spares) {
         if !staying.contains(&index) {
             // A worker never panics: its guard aborts.
             let _ = thread.join();

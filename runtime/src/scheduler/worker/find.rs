@@ -11,6 +11,8 @@ use super::Worker;
 use crate::greenlet::Runnable;
 use crate::reactor::Seat;
 use crate::scheduler::idle::Up;
+use crate::scheduler::shared::Presence;
+use crate::scheduler::spares::Rested;
 
 /// How often a worker looks outside before its own queue. Go's number; any prime of that size would do, so that it does
 /// not fall in step with the length of a queue.
@@ -33,6 +35,13 @@ impl Worker {
             }
             if self.shared.stopping.load(Acquire) {
                 return None;
+            }
+            if self.is_spare() && self.shared.spares.is_surplus() {
+                if self.step_down() == Rested::Unneeded {
+                    self.left.set(true);
+                    return None;
+                }
+                continue;
             }
             let found = self.find_here().or_else(|| self.search());
             if let Some(runnable) = found {
@@ -197,9 +206,10 @@ impl Worker {
     /// Takes half of another worker's queue, beginning at a random one; with `next_too`, also what it would run next.
     fn steal(&self, next_too: bool) -> Option<Runnable> {
         let remotes = &self.shared.remotes;
-        let start = self.rng.below(remotes.len());
-        for step in 0..remotes.len() {
-            let victim = (start + step) % remotes.len();
+        let workers = remotes.len();
+        let start = self.rng.below(workers);
+        for step in 0..workers {
+            let victim = (start + step) % workers;
             if victim == self.index {
                 continue;
             }
@@ -243,6 +253,10 @@ impl Worker {
     /// Sleeps until called, or until a driver has something, which it then fires.
     fn sleep(&self) {
         let shared = &*self.shared;
+        self.remote().set(Presence::Asleep);
+        self.remote()
+            .may_step_down
+            .store(self.may_step_down(), Relaxed);
         shared
             .idle
             .fall_asleep(self.index, self.searching.replace(false));
@@ -272,6 +286,7 @@ impl Worker {
     }
 
     fn get_up(&self) {
+        self.remote().set(Presence::Up);
         if self.shared.idle.get_up(self.index) == Up::Called {
             self.searching.set(true);
         }

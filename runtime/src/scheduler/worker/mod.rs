@@ -25,7 +25,9 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crossbeam_utils::CachePadded;
 
-use super::shared::{HomeKind, Queues, Remote, Shared};
+use super::shared::{HomeKind, Presence, Queues, Remote, Shared};
+use super::spares::Rested;
+use super::sys;
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
 use crate::greenlet::switch::Carrier;
@@ -62,6 +64,8 @@ pub(super) struct Worker {
     rng: Rng,
     next_in_a_row: Cell<u32>,
     searching: Cell<bool>,
+    /// A spare that has rested for long and ends.
+    left: Cell<bool>,
     /// It is time to look at the drivers and the injector before all else.
     look_outside: Cell<bool>,
     /// Counts those looks.
@@ -101,13 +105,20 @@ impl Worker {
             HomeKind::Fixed => (Some(Home::fixed(index)), 0),
             HomeKind::Moving { limit } => {
                 let share = limit / (4 * shared.settings.workers);
-                (None, share.clamp(1, HOT_HOMES))
+                // A spare comes late and goes soon.
+                let most = if index < shared.settings.workers {
+                    HOT_HOMES
+                } else {
+                    1
+                };
+                (None, share.clamp(1, most))
             }
         };
         let worker = Self {
             carrier: Carrier::new::<Self>(shared.stacks.clone()),
             index,
-            remote: shared.remotes[index].clone(),
+            remote: shared.remotes.share(index),
+            left: Cell::new(false),
             queues,
             bound: RefCell::default(),
             hot: RefCell::default(),
@@ -136,8 +147,18 @@ impl Worker {
         };
         // SAFETY: our own thread's slot; the worker stays here until the slot is cleared below.
         unsafe { (*home::slot()).set(ptr::null(), ptr::from_ref(&worker).cast()) };
+        worker.remote.thread.store(sys::thread_number(), Relaxed);
+        worker.remote.set(Presence::Up);
         while let Some(runnable) = worker.find() {
             worker.run(runnable);
+        }
+        if worker.left.get() {
+            // SAFETY: our own thread's slot.
+            unsafe { (*home::slot()).set(ptr::null(), ptr::null()) };
+            let shared = worker.shared.clone();
+            let queues = worker.into_queues();
+            guard.disarm();
+            return shared.spares.vacate(index, queues);
         }
         let (unrun, stays) = worker.retire();
         // SAFETY: our own thread's slot.
@@ -165,9 +186,9 @@ impl Worker {
         &self.shared
     }
 
-    /// Its number.
-    pub(super) fn index(&self) -> usize {
-        self.index
+    /// Its part of what is divided between the workers: spares share with others.
+    pub(super) fn shard(&self) -> usize {
+        self.index % self.shared.settings.workers
     }
 
     fn remote(&self) -> &Remote {
@@ -258,6 +279,12 @@ impl Worker {
         started
             .into_iter()
             .for_each(|runnable| self.remote().inbox.push(runnable));
+        self.hand_over();
+        (unrun, self.own_home.is_some() && self.residents.get() != 0)
+    }
+
+    /// Gives all that is in the queues to all, and what is kept ready back.
+    fn hand_over(&self) {
         let rest = || {
             let started = self
                 .remote()
@@ -272,6 +299,45 @@ impl Worker {
             self.shared.homes.release(&home);
         }
         self.stacks.borrow_mut().flush();
-        (unrun, self.own_home.is_some() && self.residents.get() != 0)
+    }
+
+    /// Whether it is none of those that the runtime was made with.
+    fn is_spare(&self) -> bool {
+        self.index >= self.shared.settings.workers
+    }
+
+    /// Whether no greenlet needs this very worker.
+    fn may_step_down(&self) -> bool {
+        self.own_home.is_none()
+            || self.residents.get() == 0
+                && self.bound.borrow().is_empty()
+                && self.remote().inbox.is_empty()
+    }
+
+    /// There are too many workers, and this spare is counted out: it rests, unless some greenlets are bound to it.
+    #[cold]
+    fn step_down(&self) -> Rested {
+        if !self.may_step_down() {
+            return Rested::Called;
+        }
+        self.end_search();
+        self.hand_over();
+        self.remote().set(Presence::Away);
+        let shared = &*self.shared;
+        shared.idle.go();
+        // Somebody else has to look at what was handed over, and to sit in the reactor.
+        shared.wake_one();
+        let rested = shared.spares.rest(self.index);
+        if rested == Rested::Called {
+            self.remote().set(Presence::Up);
+            shared.monitor.rouse();
+        }
+        rested
+    }
+
+    /// The worker's end, but for its queues, which are empty.
+    fn into_queues(self) -> Queues {
+        debug_assert!(self.queues.is_empty() && self.spent.borrow().is_none());
+        self.queues
     }
 }

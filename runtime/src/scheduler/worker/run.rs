@@ -187,7 +187,7 @@ impl Worker {
         if runnable.life().census.is_none() {
             let greenlet = runnable.reference();
             self.residents.set(self.residents.get().wrapping_add(1));
-            runnable.life().census = Some(self.shared.census.enter(self.index, greenlet));
+            runnable.life().census = Some(self.shared.census.enter(self.shard(), greenlet));
         }
     }
 
