@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -75,6 +75,19 @@ impl Greenlet {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
+    }
+
+    /// Where it was spawned: the call of [`spawn`](crate::spawn), [`go!`](crate::go) or one of their kind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::spawn(|| ());
+    /// assert_eq!(handle.greenlet().spawned_at().file(), file!());
+    /// ```
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.site
     }
 
     /// The size of its stack in bytes, whether it has one already or not.

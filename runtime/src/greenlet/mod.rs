@@ -8,6 +8,7 @@
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
 //! - `overflow`, `sys_fault`: the report of a stack that was too small;
+//! - `sys_inquiry`: which greenlet a thread runs, asked from elsewhere;
 //! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
 //! - `handle`: the public `Greenlet`.
 //!
@@ -24,6 +25,9 @@ mod stack_mark;
 mod state;
 pub(crate) mod switch;
 mod sys_fault;
+#[cfg_attr(target_os = "linux", path = "sys_inquiry_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "sys_inquiry_other.rs")]
+mod sys_inquiry;
 mod token;
 mod unwinding;
 mod wait_word;
@@ -35,5 +39,6 @@ pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
 pub(crate) use overflow::OverflowWatch;
+pub(crate) use sys_inquiry::ask;
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -5,6 +5,7 @@ use std::io;
 
 use super::config::{Config, Homes};
 use super::handle::Runtime;
+use crate::scheduler::{HeldUp, Hook};
 
 /// Makes a [`Runtime`] of its own, beside the default one: for tests, and to keep parts of a program apart.
 ///
@@ -82,6 +83,30 @@ impl RuntimeBuilder {
     /// ```
     pub fn max_workers(mut self, most: usize) -> Self {
         self.0.max_workers = Some(most);
+        self
+    }
+
+    /// Has `hook` told of each greenlet that holds up its worker (see [`max_workers`](Self::max_workers)): when that is noticed, after 10 to 15
+    /// ms, and again when it has left its worker. By default nobody is told. The default runtime writes to standard error
+    /// with `SWARD_HELD_UP=report`.
+    ///
+    /// The hook runs on the runtime's monitor thread; while it runs nobody else is noticed. A panic in it goes no further. Whether a
+    /// spare worker is called does not depend on it.
+    ///
+    /// With a hook, a worker's thread that is held up is sent the signal `SIGURG` once, which tells the greenlet and its stack. Calls that it blocks in go
+    /// on, but for those that a handled signal always ends (`poll` and its like: `EINTR`). Linux only; elsewhere nobody is told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().on_held_up(|report| eprintln!("{report}")).build()?;
+    /// runtime.block_on(|| std::thread::sleep(Duration::from_millis(50)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn on_held_up(mut self, hook: impl Fn(&HeldUp) + Send + Sync + 'static) -> Self {
+        self.0.held_up = Some(Hook::new(hook));
         self
     }
 

@@ -6,7 +6,7 @@ use std::{env, io};
 
 use crate::context;
 use crate::home;
-use crate::scheduler::{HomeKind, MAX_WORKERS, Settings};
+use crate::scheduler::{HomeKind, Hook, MAX_WORKERS, Settings};
 use crate::stack::{Class, Guard};
 
 /// Which thread identities the greenlets of a runtime have: see the crate's documentation, "Homes".
@@ -53,6 +53,7 @@ pub(super) struct Config {
     pub(super) stack_size: Option<usize>,
     pub(super) mprotect_guards: bool,
     pub(super) measure_stacks: Option<bool>,
+    pub(super) held_up: Option<Hook>,
 }
 
 /// How many workers there may be by default, spares included: as many threads as Java's virtual threads have carriers.
@@ -109,6 +110,17 @@ impl Config {
             let sizes = 0..=Class::LARGEST_SIZE;
             config.stack_size = Some(number("SWARD_STACK_SIZE", &value, sizes, "bytes")?);
         }
+        if let Some(value) = var("SWARD_HELD_UP")? {
+            config.held_up = match value.as_str() {
+                "report" => Some(Hook::to_stderr()),
+                "" => None,
+                _ => {
+                    return Err(invalid(format!(
+                        "SWARD_HELD_UP must be report, but is {value:?}"
+                    )));
+                }
+            };
+        }
         if let Some(value) = var("SWARD_MEASURE_STACKS")? {
             let range = 0..=1;
             let value = number("SWARD_MEASURE_STACKS", &value, range, "no or yes")?;
@@ -133,6 +145,7 @@ impl Config {
             stack_size: self.stack_size.or(other.stack_size),
             mprotect_guards: self.mprotect_guards || other.mprotect_guards,
             measure_stacks: self.measure_stacks.or(other.measure_stacks),
+            held_up: self.held_up.or(other.held_up),
         }
     }
 
@@ -179,6 +192,7 @@ impl Config {
             class,
             guard,
             measure: self.measure_stacks.unwrap_or(false),
+            held_up: self.held_up,
         })
     }
 }

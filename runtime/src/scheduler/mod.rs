@@ -4,6 +4,7 @@
 //! - `roster`: the workers there are; `spares`: those that stand in for others that are held up;
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
+//! - `held_up`: the report on who does not leave its worker;
 //! - `usage`: how much stack was used where;
 //! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
 //!
@@ -16,6 +17,7 @@
 
 mod census;
 mod curtain;
+mod held_up;
 mod idle;
 mod metrics;
 mod monitor;
@@ -30,6 +32,8 @@ mod sys;
 mod usage;
 mod worker;
 
+pub use held_up::HeldUp;
+pub(crate) use held_up::Hook;
 pub(crate) use idle::MAX_WORKERS;
 pub use metrics::Metrics;
 pub(crate) use shared::{HomeKind, Settings, Shared};

@@ -22,13 +22,14 @@
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::held_up::{HeldUp, Hook};
 use super::shared::{Presence, Remote, Shared};
 use super::sys::{self, State};
 use crate::base::lock::lock;
 use crate::base::sync::{AtomicBool, fence};
-use crate::greenlet::SendUnrun;
+use crate::greenlet::{self, Greenlet, SendUnrun};
 
 /// How often it looks while somebody works: what is left lying waits for one to two periods, and who is held up is noticed after two
 /// to three. That is 10 to 15 ms, as with Go's; two hundred looks a second cost a thousandth of a processor.
@@ -183,23 +184,44 @@ struct Watch {
     /// How long its thread had had a processor when that began.
     computed: Option<Duration>,
     held_up: bool,
+    /// When it was first seen in that turn.
+    since: Option<Instant>,
+    /// What was told of it.
+    told: Option<HeldUp>,
 }
 
 impl Watch {
     /// Looks at the worker once more.
-    fn look(&mut self, remote: &Remote) {
+    fn look(&mut self, remote: &Remote, hook: Option<&Hook>) {
         let turn = remote.ticks.load(Relaxed);
         if turn != self.turn || !remote.is(Presence::Up) {
+            if let (Some(hook), Some(mut told)) = (hook, self.told.take()) {
+                told.elapsed = self.elapsed();
+                told.over = true;
+                hook.tell(&told);
+            }
             *self = Self {
                 turn,
+                since: hook.map(|_| Instant::now()),
                 ..Self::default()
             };
             return;
         }
         self.still += 1;
-        if self.held_up {
-            return;
+        if !self.held_up {
+            self.judge(remote);
         }
+        // Asked again now and then: a thread that wants for a processor answers late.
+        if let (Some(hook), true, None) = (hook, self.held_up, &self.told)
+            && self.still % STILL_LOOKS == 0
+        {
+            self.told = self.report(remote);
+            self.told.iter().for_each(|told| hook.tell(told));
+        }
+    }
+
+    /// Whether the worker, which has had no turn, is held up.
+    fn judge(&mut self, remote: &Remote) {
         match sys::state(remote.thread.load(Relaxed)) {
             State::Waits => self.held_up = self.still >= STILL_LOOKS,
             State::Runs(computed) if self.still == 1 => self.computed = computed,
@@ -212,6 +234,24 @@ impl Watch {
     }
 }
 
+impl Watch {
+    fn elapsed(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Asks the worker's thread who holds it up. `None` if it does not say, or has gone on.
+    fn report(&self, remote: &Remote) -> Option<HeldUp> {
+        let thread = remote.thread.load(Relaxed);
+        let (greenlet, frames) = greenlet::ask(thread, &remote.ticks, self.turn)?;
+        Some(HeldUp {
+            greenlet: Greenlet::new(greenlet),
+            elapsed: self.elapsed(),
+            over: false,
+            frames: frames.into(),
+        })
+    }
+}
+
 impl View {
     /// Wakes a worker, calls a spare or sends one away, if that is due.
     fn look(&mut self, shared: &Arc<Shared>) {
@@ -221,7 +261,7 @@ impl View {
         self.workers
             .iter_mut()
             .zip(all)
-            .for_each(|(watch, remote)| watch.look(remote));
+            .for_each(|(watch, remote)| watch.look(remote, shared.settings().held_up.as_ref()));
         let count = |of: fn(&Watch) -> bool| self.workers.iter().filter(|watch| of(watch)).count();
         let (still, held_up) = (
             count(|watch| watch.still != 0),

@@ -16,6 +16,7 @@ use crossbeam_utils::CachePadded;
 
 use super::census::Census;
 use super::curtain::Curtain;
+use super::held_up::Hook;
 use super::idle::Idle;
 use super::metrics::Metrics;
 use super::monitor::Monitor;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) guard: Guard,
     /// How much of its stack each greenlet uses is measured.
     pub(crate) measure: bool,
+    /// Who is told of greenlets that hold up their workers.
+    pub(crate) held_up: Option<Hook>,
 }
 
 /// One worker as the others see it.
