@@ -2,7 +2,7 @@
 //!
 //! `sync` decides once between std's atomics and loom's; `abort` turns an unwind out of runtime code into an
 //! abort; `link` is the intrusive link that puts a greenlet into a list without allocating; `rng` is the
-//! scheduler's cheap random source; `lock` decides about poisoning; `say` and `unwind` are for what
+//! scheduler's cheap random source; `threads` counts those that do nothing by themselves; `lock` decides about poisoning; `say` and `unwind` are for what
 //! goes wrong where nobody can be told. Nothing here may switch, block or call user code.
 
 pub(crate) mod abort;
@@ -11,4 +11,5 @@ pub(crate) mod lock;
 pub(crate) mod rng;
 pub(crate) mod say;
 pub(crate) mod sync;
+pub(crate) mod threads;
 pub(crate) mod unwind;

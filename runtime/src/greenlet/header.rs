@@ -19,6 +19,7 @@ use super::stack_mark::{Mark, StackMark};
 use super::state::State;
 use super::token::Token;
 use super::wait_word::{Fire, WaitWord};
+use super::waits_for::WaitsFor;
 use crate::base::link::Link;
 use crate::context::Context;
 use crate::home::Home;
@@ -111,6 +112,7 @@ pub(crate) struct Header {
     /// # Invariant
     /// See `state`: who owns the joiner slot.
     pub(super) joiner: UnsafeCell<Option<Token>>,
+    pub(crate) waits_for: WaitsFor,
     pub(crate) id: u64,
     pub(crate) name: Option<Box<str>>,
     pub(crate) site: &'static Location<'static>,
@@ -161,6 +163,7 @@ impl Header {
             (&raw mut (*place).vtable).write(vtable);
             (&raw mut (*place).schedule).write(schedule);
             (&raw mut (*place).joiner).write(UnsafeCell::new(None));
+            (&raw mut (*place).waits_for).write(WaitsFor::new());
             (&raw mut (*place).id).write(origin.id);
             (&raw mut (*place).name).write(origin.name);
             (&raw mut (*place).site).write(origin.site);

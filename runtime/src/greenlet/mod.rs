@@ -3,7 +3,7 @@
 //! - `header`: the control block and the counted reference to it;
 //! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
 //! - `memory`: where cells lie;
-//! - `wait_word`, `state`, `stack_mark`: the atomic words, one file each;
+//! - `wait_word`, `state`, `stack_mark`, `waits_for`: the atomic words, one file each;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
@@ -31,6 +31,7 @@ mod sys_inquiry;
 mod token;
 mod unwinding;
 mod wait_word;
+mod waits_for;
 
 pub(crate) use cell::{Failure, RawHandle, SendUnrun, Unrun, create};
 pub use handle::Greenlet;
@@ -42,3 +43,4 @@ pub(crate) use overflow::OverflowWatch;
 pub(crate) use sys_inquiry::ask;
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};
+pub(crate) use waits_for::Reason;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::header::GreenletRef;
 use super::wait_word::{Epoch, Fire, WaitWord};
 use crate::base::lock::lock;
+use crate::base::threads::Counted;
 
 /// Who waits.
 #[derive(Clone, Debug)]
@@ -68,7 +69,8 @@ impl Token {
 #[derive(Debug)]
 pub(crate) struct ThreadOwner {
     word: WaitWord,
-    asleep: Mutex<()>,
+    /// While it sleeps without a deadline and has not been woken, it is counted.
+    asleep: Mutex<Option<Counted>>,
     wake: Condvar,
 }
 
@@ -76,7 +78,7 @@ impl ThreadOwner {
     fn new() -> Self {
         Self {
             word: WaitWord::new(),
-            asleep: Mutex::new(()),
+            asleep: Mutex::new(None),
             wake: Condvar::new(),
         }
     }
@@ -103,6 +105,9 @@ impl ThreadOwner {
         // `wake` locks after the word was fired: either it comes first and the word is seen here, or the lock is
         // released inside the condition's wait and the notification finds us there.
         while !self.word.is_fired() {
+            if deadline.is_none() {
+                asleep.get_or_insert_with(Counted::waiting);
+            }
             asleep = match deadline {
                 None => self
                     .wake
@@ -123,7 +128,7 @@ impl ThreadOwner {
     }
 
     fn wake(&self) {
-        drop(lock(&self.asleep));
+        lock(&self.asleep).take();
         self.wake.notify_one();
     }
 }

@@ -11,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::occupancy::Occupancy;
 use super::{Home, pointer, slot, sys};
+use crate::base::threads::Counted;
 
 /// Address space for the thread's own stack, in bytes: it runs nothing but thread-local destructors at its exit.
 /// The same as a greenlet's default.
@@ -41,6 +42,7 @@ impl Starting {
             .name(format!("{name}-home-{index}"))
             .stack_size(STACK_SIZE)
             .spawn(move || {
+                let _ours = Counted::ours();
                 if !sys::withdraw(pointer::get()) {
                     return exit.decline();
                 }

@@ -3,7 +3,7 @@
 //! [`Wait`] is one episode of parking of whoever calls, a greenlet or a plain thread. Its shape is always
 //!
 //! ```text
-//! let wait = Wait::begin();
+//! let wait = Wait::begin(Reason::Join(id));
 //! queue.enlist(wait.token(TAG));      // whatever may end the wait gets a token
 //! if !already_true() { wait.park_until(deadline) } else { drop(wait) }
 //! ```
@@ -18,5 +18,6 @@
 mod queue;
 mod wait;
 
+pub(crate) use crate::greenlet::Reason;
 pub(crate) use queue::WaitQueue;
 pub(crate) use wait::{Ended, Wait, park, park_until, spend_budget, yield_now};

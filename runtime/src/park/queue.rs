@@ -120,6 +120,7 @@ impl Drop for Enlisted<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::greenlet::Reason;
     use crate::park::{Ended, Wait};
 
     /// Whoever leaves, first, last or in the middle, the others stay in order, and none is fired twice.
@@ -127,7 +128,7 @@ mod tests {
     fn tokens_leave_in_any_order() {
         for leaver in 0..4 {
             let queue = WaitQueue::default();
-            let wait = Wait::begin();
+            let wait = Wait::begin(Reason::Unpark);
             let mut places: Vec<_> = (0..4).map(|tag| queue.enlist(wait.token(tag))).collect();
             drop(places.remove(leaver));
             assert_eq!(lock(&queue.0).rest.len(), 2);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
 use crate::greenlet::{
-    Begin, Epoch, Myself, Owner, ThreadOwner, Token, UNPARKED, WaitWord, is_greenlet,
+    Begin, Epoch, Myself, Owner, Reason, ThreadOwner, Token, UNPARKED, WaitWord, is_greenlet,
 };
 use crate::home::Errno;
 
@@ -61,6 +61,7 @@ pub(crate) struct Wait {
     waiter: Waiter,
     epoch: Epoch,
     over: bool,
+    reason: Reason,
     /// errno when the wait began, if there are locks on the way, which may change it although nothing that the caller asked
     /// for failed.
     errno: Option<Errno>,
@@ -68,10 +69,11 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// Begins a wait of whoever calls.
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(reason: Reason) -> Self {
         let errno = Errno::save();
         match Self::begin_as(Waiter::current(), false) {
             Some(mut wait) => {
+                wait.reason = reason;
                 wait.errno = Some(errno);
                 wait
             }
@@ -85,6 +87,7 @@ impl Wait {
                 waiter,
                 epoch,
                 over: false,
+                reason: Reason::Unpark,
                 errno: None,
             }),
             Begin::Permitted => None,
@@ -121,7 +124,9 @@ impl Wait {
 
     fn park_greenlet(&self, greenlet: &Myself, deadline: Option<Instant>) {
         let timer = deadline.map(|at| greenlet.schedule().arm(at, self.token(TIMED_OUT)));
+        greenlet.waits_for.set(self.reason);
         suspend(Request::Park);
+        greenlet.waits_for.clear();
         if let Some(key) = timer {
             greenlet.schedule().disarm(key);
         }

@@ -14,7 +14,7 @@ use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
 use crate::park::WaitQueue;
-use crate::park::{Ended, Wait};
+use crate::park::{Ended, Reason, Wait};
 
 /// The tag of a source's token.
 const READY: u16 = 0;
@@ -116,7 +116,10 @@ impl Source {
 
     /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
-        let wait = Wait::begin();
+        let wait = Wait::begin(match direction {
+            Direction::Read => Reason::Readable,
+            Direction::Write => Reason::Writable,
+        });
         // Leaves the queue again in every case, also when the wait ends by unwinding.
         let enlisted = self.shared.queue(direction).enlist(wait.token(READY));
         match self.shared.readiness.enlist(direction) {

@@ -110,6 +110,26 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether a deadlock is reported on standard error: by default in builds with debug assertions. The default runtime is told by
+    /// `SWARD_DEADLOCKS=report` or `ignore`.
+    ///
+    /// The report comes about a second after all greenlets of the runtime have come to wait, if nothing is left that could wake one: no timer,
+    /// no socket that one waits for, no other runtime, and no thread but those of the runtime and those that wait in sward without a
+    /// deadline (in [`JoinHandle::join`](crate::JoinHandle::join) or [`block_on`](crate::Runtime::block_on)). It lists the greenlets with what
+    /// each waits for. Where any other thread is, whatever it does, there is no report: it might be about to unpark somebody. Linux only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = sward::Runtime::builder().report_deadlocks(false).build()?;
+    /// runtime.block_on(|| ());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn report_deadlocks(mut self, on: bool) -> Self {
+        self.0.report_deadlocks = Some(on);
+        self
+    }
+
     /// Which homes greenlets have. By default `Moving` where the system allows it, with a limit of 64 a worker, 128 at
     /// least and 1,024 at most; `Fixed` elsewhere.
     ///

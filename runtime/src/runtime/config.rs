@@ -54,6 +54,7 @@ pub(super) struct Config {
     pub(super) mprotect_guards: bool,
     pub(super) measure_stacks: Option<bool>,
     pub(super) held_up: Option<Hook>,
+    pub(super) report_deadlocks: Option<bool>,
 }
 
 /// How many workers there may be by default, spares included: as many threads as Java's virtual threads have carriers.
@@ -110,6 +111,17 @@ impl Config {
             let sizes = 0..=Class::LARGEST_SIZE;
             config.stack_size = Some(number("SWARD_STACK_SIZE", &value, sizes, "bytes")?);
         }
+        if let Some(value) = var("SWARD_DEADLOCKS")? {
+            config.report_deadlocks = match value.as_str() {
+                "report" => Some(true),
+                "ignore" => Some(false),
+                _ => {
+                    return Err(invalid(format!(
+                        "SWARD_DEADLOCKS must be report or ignore, but is {value:?}"
+                    )));
+                }
+            };
+        }
         if let Some(value) = var("SWARD_HELD_UP")? {
             config.held_up = match value.as_str() {
                 "report" => Some(Hook::to_stderr()),
@@ -146,6 +158,7 @@ impl Config {
             mprotect_guards: self.mprotect_guards || other.mprotect_guards,
             measure_stacks: self.measure_stacks.or(other.measure_stacks),
             held_up: self.held_up.or(other.held_up),
+            report_deadlocks: self.report_deadlocks.or(other.report_deadlocks),
         }
     }
 
@@ -193,6 +206,7 @@ impl Config {
             guard,
             measure: self.measure_stacks.unwrap_or(false),
             held_up: self.held_up,
+            report_deadlocks: self.report_deadlocks.unwrap_or(cfg!(debug_assertions)),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
 use crate::greenlet::{Failure, Greenlet, RawHandle};
-use crate::park::{Ended, Wait};
+use crate::park::{Ended, Reason, Wait};
 
 /// The right to wait for a greenlet and to have its value. The counterpart of [`std::thread::JoinHandle`].
 ///
@@ -123,7 +123,7 @@ impl<T> JoinHandle<T> {
         if self.raw.is_done() {
             return true;
         }
-        let wait = Wait::begin();
+        let wait = Wait::begin(Reason::Join(self.greenlet().id()));
         if !self.raw.register(wait.token(0)) {
             return true;
         }

@@ -4,6 +4,7 @@
 //! - `roster`: the workers there are; `spares`: those that stand in for others that are held up;
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
+//! - `deadlock`: the report on greenlets that nothing can wake any more;
 //! - `held_up`: the report on who does not leave its worker;
 //! - `usage`: how much stack was used where;
 //! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
@@ -17,6 +18,7 @@
 
 mod census;
 mod curtain;
+mod deadlock;
 mod held_up;
 mod idle;
 mod metrics;

@@ -24,16 +24,20 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::deadlock::Suspicion;
 use super::held_up::{HeldUp, Hook};
 use super::shared::{Presence, Remote, Shared};
 use super::sys::{self, State};
 use crate::base::lock::lock;
 use crate::base::sync::{AtomicBool, fence};
+use crate::base::threads::Counted;
 use crate::greenlet::{self, Greenlet, SendUnrun};
 
 /// How often it looks while somebody works: what is left lying waits for one to two periods, and who is held up is noticed after two
 /// to three. That is 10 to 15 ms, as with Go's; two hundred looks a second cost a thousandth of a processor.
 const PERIOD: Duration = Duration::from_millis(5);
+/// How often it looks for a deadlock while all sleep, where those are reported. Arbitrary.
+const SUSPICION: Duration = Duration::from_millis(500);
 /// How many looks in a row must find a worker in the same turn before it counts as held up.
 const STILL_LOOKS: u32 = 2;
 /// Of how long a worker has been in one turn, the time it must have had a processor to count as held up by a computation.
@@ -117,17 +121,28 @@ impl Monitor {
 
     /// The life of the monitor of `shared`, on the calling thread.
     pub(super) fn run_thread(shared: &Arc<Shared>) {
+        let _ours = Counted::ours();
         let monitor = &shared.monitor;
         let mut view = View::default();
         loop {
             let mut orders = lock(&monitor.orders);
             let ordered = |orders: &Orders| orders.stop || !orders.drop.is_empty();
             monitor.nap.begin();
+            let mut suspicion = Suspicion::default();
             while !ordered(&orders) && all_asleep(shared) && monitor.nap.is_on() {
-                orders = monitor
-                    .changed
-                    .wait(orders)
-                    .unwrap_or_else(PoisonError::into_inner);
+                if !suspicion.is_open(shared) {
+                    orders = monitor
+                        .changed
+                        .wait(orders)
+                        .unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                let waited = monitor.changed.wait_timeout(orders, SUSPICION);
+                let (awake, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                orders = awake;
+                if waited.timed_out() {
+                    suspicion.look(shared);
+                }
             }
             monitor.nap.end();
             if !ordered(&orders) {
@@ -213,7 +228,7 @@ impl Watch {
         }
         // Asked again now and then: a thread that wants for a processor answers late.
         if let (Some(hook), true, None) = (hook, self.held_up, &self.told)
-            && self.still % STILL_LOOKS == 0
+            && self.still.is_multiple_of(STILL_LOOKS)
         {
             self.told = self.report(remote);
             self.told.iter().for_each(|told| hook.tell(told));

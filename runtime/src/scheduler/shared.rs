@@ -26,6 +26,7 @@ use super::spares::Spares;
 use super::usage::{StackUsage, Usage};
 use super::worker::Worker;
 use crate::base::lock::lock;
+use crate::base::threads::Counted;
 use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
 use crate::home::{self, Errno, Home};
 use crate::reactor::Reactor;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) guard: Guard,
     /// How much of its stack each greenlet uses is measured.
     pub(crate) measure: bool,
+    /// Deadlocks are reported.
+    pub(crate) report_deadlocks: bool,
     /// Who is told of greenlets that hold up their workers.
     pub(crate) held_up: Option<Hook>,
 }
@@ -125,6 +128,7 @@ pub(crate) struct Shared {
     /// Workers return from their loops.
     pub(super) stopping: AtomicBool,
     pub(super) monitor: Monitor,
+    _counted: Counted,
     /// Where the workers meet the reaper at the end.
     pub(super) curtain: Curtain,
     /// Told when, after `closed`, the last greenlet has ended.
@@ -180,6 +184,7 @@ impl Shared {
             reactor: Reactor::new()?,
             seat_until: AtomicU64::new(0),
             monitor: Monitor::new(),
+            _counted: Counted::runtime(),
             curtain: Curtain::new(),
             born: Instant::now(),
             outside: CachePadded::new(AtomicUsize::new(0)),

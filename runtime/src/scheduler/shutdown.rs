@@ -25,7 +25,8 @@ use super::monitor::Monitor;
 use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
 use crate::base::lock::lock;
-use crate::greenlet::{NeverRan, Runnable, Unrun};
+use crate::base::threads::Counted;
+use crate::greenlet::{NeverRan, Reason, Runnable, Unrun};
 use crate::home::{CarrierThread, Home};
 use crate::park::{Ended, Wait, WaitQueue};
 
@@ -139,7 +140,7 @@ impl Ending {
     /// because a worker has not come back from the greenlet it runs.
     pub(crate) fn wait(&self, deadline: Instant) -> Option<usize> {
         loop {
-            let wait = Wait::begin();
+            let wait = Wait::begin(Reason::Shutdown);
             let _enlisted = self.state.waiting.enlist(wait.token(0));
             // Enlisted first, looked afterwards: the reaper writes first and fires afterwards.
             let left = *lock(&self.state.left);
@@ -155,6 +156,7 @@ impl Ending {
 
 /// The reaper's life.
 fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
+    let _ours = Counted::ours();
     // Without an order the runtime was never handed out, or lives for ever.
     let Ok(Order {
         threads,

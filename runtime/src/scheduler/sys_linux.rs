@@ -12,6 +12,11 @@ pub(super) fn thread_number() -> u32 {
         .unsigned_abs()
 }
 
+/// How many threads this process has, if that can be told.
+pub(super) fn threads() -> Option<usize> {
+    Some(fs::read_dir("/proc/self/task").ok()?.count())
+}
+
 /// What a thread of this process is at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {

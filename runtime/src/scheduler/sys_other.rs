@@ -8,6 +8,11 @@ pub(super) fn thread_number() -> u32 {
     0
 }
 
+/// How many threads this process has, if that can be told.
+pub(super) fn threads() -> Option<usize> {
+    None
+}
+
 /// What a thread of this process is at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {

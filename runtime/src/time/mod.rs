@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::park::Wait;
+use crate::park::{Reason, Wait};
 
 /// Sleeps for at least `duration`. The counterpart of [`std::thread::sleep`].
 ///
@@ -47,5 +47,5 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Without a deadline, for one too far to be told: for ever.
 fn sleep_until_or_ever(deadline: Option<Instant>) {
-    let _ = Wait::begin().park_until(deadline);
+    let _ = Wait::begin(Reason::Sleep).park_until(deadline);
 }

@@ -30,6 +30,7 @@ use super::spares::Rested;
 use super::sys;
 use crate::base::abort::AbortOnUnwind;
 use crate::base::rng::Rng;
+use crate::base::threads::Counted;
 use crate::greenlet::switch::Carrier;
 use crate::greenlet::{NeverRan, OverflowWatch, Runnable, Token, Unrun};
 use crate::home::{self, CarrierThread, Home};
@@ -99,6 +100,7 @@ impl Worker {
     /// The life of worker `index`, on the calling thread.
     pub(super) fn run_thread(shared: Arc<Shared>, index: usize, queues: Queues) {
         let guard = AbortOnUnwind::new("a worker's loop");
+        let _ours = Counted::ours();
         let thread = CarrierThread::register();
         let _watch = OverflowWatch::begin();
         let (own_home, hot_room) = match shared.settings.homes {
