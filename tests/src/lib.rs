@@ -30,4 +30,4 @@ pub use section::Section;
 pub use storm::{Storm, storm};
 pub use suspension::Suspension;
 pub use until::{until, within_attempts};
-pub use watchdog::Watchdog;
+pub use watchdog::{Watchdog, dump_and_abort};
