@@ -5,6 +5,9 @@ use std::process::{Command, Output};
 /// Enough to find a mistake that is made in every round.
 const ROUNDS: &str = "3";
 
+/// As many seconds as a round that is good is not silent for.
+const PATIENCE: &str = "--rounds 1 --patience 5";
+
 /// Runs it with these arguments.
 fn stress(arguments: &str) -> Output {
     let program = env!("CARGO_BIN_EXE_stress");
@@ -17,8 +20,6 @@ fn stress(arguments: &str) -> Output {
         }
         None => Command::new(program),
     };
-    // It puts the choices' own seed in its place.
-    command.env_remove("RUST_BACKTRACE");
     let output = command.args(arguments.split_whitespace()).output();
     output.expect("the program starts")
 }
@@ -52,55 +53,86 @@ fn a_seed_makes_the_same_choices_again() {
 fn without_a_seed_it_tells_its_own() {
     let output = stress("--rounds 1");
     let printed = text(&output.stdout);
-    let seed = printed.lines().next().and_then(|line| line.strip_prefix("seed "));
+    let seed = printed
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("seed "));
     let seed: u64 = seed.expect("it comes first").parse().expect("a number");
     let again = stress(&format!("--seed {seed} --round 0"));
     assert_eq!(choices(&output), choices(&again));
 }
 
-/// Each planted mistake, and what is said of it.
+/// Runs it with a planted mistake, and checks that it is found and that enough is said of it.
+fn found(mistake: &str, more: &str, said: &str) {
+    let output = stress(&format!("--seed 7 {more} --sabotage {mistake}"));
+    assert_eq!(output.status.code(), Some(1), "{mistake}: {output:?}");
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(errors.contains(said), "{mistake}: {errors}");
+    assert!(errors.contains("of seed 7 failed: "), "{mistake}: {errors}");
+    let again = format!("--sabotage {mistake} --times 100");
+    assert!(errors.contains("-- --seed 7 --round "), "{errors}");
+    assert!(errors.contains(&again), "{errors}");
+    assert!(printed.ends_with(" rounds passed, 1 failed\n"), "{printed}");
+}
+
 #[test]
 fn mistakes_are_found() {
     for (mistake, said) in [
         ("sum", "the wrong value of"),
         ("drop", "values not dropped once each"),
         ("panic", "a greenlet that was not to panic"),
-        ("unheard", "panics that nobody joined, and greenlets left at drops"),
+        (
+            "unheard",
+            "panics that nobody joined, and greenlets left at drops",
+        ),
         ("message", "came back wrong"),
-        ("descriptor", "threads and descriptors"),
-        ("thread", "threads and descriptors"),
-        ("memory", "address space"),
-        ("hang", "nothing went on"),
         ("crash", "the child ended with signal"),
     ] {
-        let rounds = match mistake {
-            // It has to add up.
-            "memory" => 100,
-            _ => 3,
-        };
-        let arguments = format!("--seed 7 --rounds {rounds} --patience 2 --sabotage {mistake}");
-        let output = stress(&arguments);
-        assert_eq!(output.status.code(), Some(1), "{mistake}: {output:?}");
-        let (printed, errors) = (text(&output.stdout), text(&output.stderr));
-        assert!(errors.contains(said), "{mistake}: {errors}");
-        assert!(errors.contains("of seed 7 failed: "), "{mistake}: {errors}");
-        let again = format!("--sabotage {mistake} --times 100");
-        assert!(errors.contains("-- --seed 7 --round ") && errors.contains(&again), "{errors}");
-        assert!(printed.ends_with(" rounds passed, 1 failed\n"), "{mistake}: {printed}");
+        found(mistake, &format!("--rounds {ROUNDS}"), said);
     }
+}
+
+#[test]
+fn growing_memory_is_found() {
+    found(
+        "memory",
+        "--rounds 100 --workers 1 --homes fixed",
+        "the address space has grown",
+    );
+}
+
+#[test]
+fn a_leaked_descriptor_is_dumped() {
+    found("descriptor", PATIENCE, "threads and descriptors");
+}
+
+#[test]
+fn a_leaked_thread_is_dumped() {
+    found("thread", PATIENCE, "threads and descriptors");
+}
+
+#[test]
+fn a_hang_is_dumped() {
+    found("hang", PATIENCE, "nothing went on for 5s");
 }
 
 #[test]
 fn what_it_is_asked_wrongly_is_told() {
     for (arguments, said) in [
-        ("--workers 0", "--workers must be a number, 1 to 64, but is \"0\""),
+        (
+            "--workers 0",
+            "--workers must be a number, 1 to 64, but is \"0\"",
+        ),
         ("--seed", "--seed needs a value"),
         ("--sead 7", "there is no option \"--sead\""),
     ] {
         let output = stress(arguments);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let errors = text(&output.stderr);
-        assert!(errors.contains(said) && errors.contains("usage: stress"), "{errors}");
+        assert!(
+            errors.contains(said) && errors.contains("usage: stress"),
+            "{errors}"
+        );
         assert!(output.stdout.is_empty());
     }
     assert!(stress("--help").status.success());

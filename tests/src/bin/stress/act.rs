@@ -5,54 +5,34 @@
 use std::cell::Cell;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sward::{Builder, Handle, JoinError, JoinHandle};
-use sward_tests::Section;
+use sward::Handle;
 use sward_tests::identity::{errno, identity, set_errno};
 
+use crate::children::{self, Outcome};
 use crate::counts::Event;
 use crate::ending;
 use crate::ground::Ground;
 use crate::ledger::Token;
 use crate::net;
 use crate::options::Sabotage;
-use crate::panics::{Chosen, chosen, raise};
-use crate::plan::{Child, How, Script, Step, Waker};
+use crate::panics::{Chosen, raise};
+use crate::plan::{Script, Step, Waker};
 use crate::watch;
 
 /// Longer than any round.
 pub(crate) const AGES: Duration = Duration::from_secs(3600);
-/// Between two looks of who waits by looking.
-const PAUSE: Duration = Duration::from_micros(100);
 
 thread_local! {
     static LOCAL: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What a greenlet gives.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    value: u64,
-    _token: Token,
-}
-
-impl Outcome {
-    /// The value of one that was joined, whichever way it ended.
-    fn value(joined: Result<Outcome, JoinError>) -> u64 {
-        match joined {
-            Ok(outcome) => outcome.value,
-            Err(error) => chosen(error),
-        }
-    }
-}
-
 /// Does all steps, in a greenlet of their own; returns or panics with what they give.
-fn run(ground: &Arc<Ground>, script: &Script) -> Outcome {
+pub(crate) fn run(ground: &Arc<Ground>, script: &Script) -> Outcome {
     let token = Token::new();
     let mut value = script.number;
     if ground.sabotage(Sabotage::Sum) {
@@ -80,10 +60,7 @@ fn run(ground: &Arc<Ground>, script: &Script) -> Outcome {
         });
         raise(panic.hooked, value);
     }
-    Outcome {
-        value,
-        _token: token,
-    }
+    Outcome::new(value, token)
 }
 
 struct OnDrop<F: FnMut()>(F);
@@ -162,8 +139,8 @@ fn act(ground: &Arc<Ground>, step: &Step) -> u64 {
                 child.join().expect("it yields")
             })
         }
-        Step::Children { all, reversed } => children(ground, None, all, *reversed),
-        Step::Locals(all) => locals(ground, all),
+        Step::Children { all, reversed } => children::all(ground, None, all, *reversed),
+        Step::Locals(all) => children::locals(ground, all),
         Step::Echo(echo) => net::echo(ground, echo),
         Step::Refused => net::refused(ground),
         Step::Pair(size) => net::pair(ground, *size),
@@ -204,8 +181,10 @@ fn park(ground: &Arc<Ground>, waker: Waker, timed: bool) {
             false => sward::park(),
         }
     }
-    // It has at most the unpark left to do.
-    thread.map(|thread| thread.join().expect("it unparks"));
+    if let Some(thread) = thread {
+        // It has at most the unpark left to do.
+        thread.join().expect("it unparks");
+    }
 }
 
 fn holding(token: Token, f: impl FnOnce() + Send) -> impl FnOnce() + Send {
@@ -216,7 +195,7 @@ fn holding(token: Token, f: impl FnOnce() + Send) -> impl FnOnce() + Send {
 }
 
 /// Has a plain thread do it. The greenlet parks meanwhile: what the thread does may need its worker.
-fn on_a_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn on_a_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let me = sward::current();
     let done = Arc::new(AtomicBool::new(false));
     let thread = {
@@ -269,138 +248,4 @@ fn catch(number: u64) -> u64 {
     }));
     let payload = caught.expect_err("it panicked");
     payload.downcast::<Chosen>().expect("its own").0
-}
-
-/// Spawns all, on `runtime` or where the caller is, and has the values of those that are joined.
-pub(crate) fn children(
-    ground: &Arc<Ground>,
-    runtime: Option<&Handle>,
-    all: &[Child],
-    reversed: bool,
-) -> u64 {
-    let spawned = all.iter().map(|child| spawn(ground, runtime, child));
-    let mut spawned: Vec<_> = all.iter().zip(spawned).collect();
-    if reversed {
-        spawned.reverse();
-    }
-    let mut sum: u64 = 0;
-    for (child, handle) in spawned {
-        // Those that are detached have none.
-        let Some(handle) = handle else { continue };
-        let Some(value) = end(child.how, handle) else {
-            continue;
-        };
-        assert_eq!(value, child.script.worth(), "the wrong value of {child:?}");
-        sum = sum.wrapping_add(value);
-    }
-    sum
-}
-
-/// Spawns a greenlet. Nothing is returned if it is detached.
-fn spawn(
-    ground: &Arc<Ground>,
-    runtime: Option<&Handle>,
-    child: &Child,
-) -> Option<JoinHandle<Outcome>> {
-    let (theirs, script, token) = (ground.clone(), child.script.clone(), Token::new());
-    let (number, named) = (script.number, child.named);
-    let body = move || {
-        theirs.tally.add(Event::Ran, 1);
-        let greenlet = sward::current();
-        let name = named.then(|| format!("stress-{number}"));
-        assert_eq!(greenlet.name(), name.as_deref(), "the wrong name");
-        let outcome = run(&theirs, &script);
-        drop(token);
-        outcome
-    };
-    let runtime = match child.beside {
-        true => Some(&ground.beside),
-        false => runtime,
-    };
-    let mut builder = Builder::new();
-    if named {
-        builder = builder.name(format!("stress-{number}"));
-    }
-    if let Some(stack) = child.stack {
-        builder = builder.stack_size(stack);
-    }
-    let plain = !named && child.stack.is_none();
-    let handle = match runtime {
-        Some(runtime) if plain => runtime.spawn(body),
-        Some(runtime) => builder
-            .spawn_on(runtime, body)
-            .expect("it is not shut down"),
-        None if plain => sward::spawn(body),
-        None => builder.spawn(body).expect("it is not shut down"),
-    };
-    if child.script.panic.is_some() && !child.is_joined() {
-        ground.tally.add(Event::Unheard, 1);
-    }
-    (child.how != How::Detached).then_some(handle)
-}
-
-/// Does with a handle what was chosen. The value, if it was joined.
-fn end(how: How, handle: JoinHandle<Outcome>) -> Option<u64> {
-    match how {
-        How::Joined => Some(Outcome::value(handle.join())),
-        How::JoinedInTurns(micros) => {
-            let mut handle = handle;
-            loop {
-                match handle.join_timeout(Duration::from_micros(micros)) {
-                    Ok(joined) => return Some(Outcome::value(joined)),
-                    Err(again) => handle = again,
-                }
-            }
-        }
-        How::JoinedByThread => Some(on_a_thread(|| Outcome::value(handle.join()))),
-        How::Detached => None,
-        How::DroppedLate => {
-            while !handle.is_finished() {
-                sward::park_timeout(PAUSE);
-            }
-            None
-        }
-    }
-}
-
-/// Local children: they share what is neither `Send` nor `Sync`, and their parent's identity.
-fn locals(ground: &Arc<Ground>, all: &[Arc<Script>]) -> u64 {
-    let home = identity();
-    let family = Rc::new((Section::new(), Cell::new(0_u64)));
-    let mut handles = Vec::new();
-    for script in all {
-        let (ground, script, family) = (ground.clone(), script.clone(), family.clone());
-        let token = Token::new();
-        handles.push(sward::spawn_local(move || {
-            ground.tally.add(Event::Local, 1);
-            assert_eq!(identity(), home, "a local child has another identity");
-            family.0.pass();
-            let sum = &family.1;
-            sum.set(sum.get().wrapping_add(script.number));
-            let outcome = run(&ground, &script);
-            family.0.pass();
-            drop(token);
-            (outcome, family.clone())
-        }));
-    }
-    let (mut sum, mut numbers, mut passes) = (0_u64, 0_u64, 0);
-    for (script, handle) in all.iter().zip(handles) {
-        let value = match handle.join() {
-            Ok((outcome, theirs)) => {
-                assert!(Rc::ptr_eq(&theirs, &family));
-                passes += 2;
-                outcome.value
-            }
-            Err(error) => {
-                passes += 1;
-                chosen(error)
-            }
-        };
-        assert_eq!(value, script.worth(), "the wrong value of {script:?}");
-        sum = sum.wrapping_add(value);
-        numbers = numbers.wrapping_add(script.number);
-    }
-    assert_eq!((family.0.passes(), family.1.get()), (passes, numbers));
-    assert_eq!(Rc::strong_count(&family), 1, "a local child left something");
-    sum
 }

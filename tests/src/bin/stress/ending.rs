@@ -13,7 +13,7 @@ use sward::{JoinHandle, Runtime};
 use sward_tests::identity::identity;
 use sward_tests::settle;
 
-use crate::act;
+use crate::children;
 use crate::counts::Event;
 use crate::ground::Ground;
 use crate::ledger::Token;
@@ -65,7 +65,7 @@ pub(crate) fn runtime_inside(
     ground.tally.add(Event::Runtime, 1);
     let (runtime, known) = build(format!("stress-{}-inside", ground.number), setting);
     let here = runtime.handle();
-    let sum = act::children(ground, Some(&here), children, false);
+    let sum = children::all(ground, Some(&here), children, false);
     settle(&here);
     end(ground, runtime, ending);
     drop((here, known));

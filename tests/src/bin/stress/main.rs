@@ -7,10 +7,10 @@
 //! ```
 //!
 //! It goes through rounds. A round is *drawn* (`draw`) from the seed and its number alone: a [`plan::Plan`] says how many
-//! workers there are, which homes, and what every greenlet does, as a tree. It is *run* (`round`, `act`) on a runtime of its
+//! workers there are, which homes, and what every greenlet does, as a tree. It is *run* (`round`) on a runtime of its
 //! own, and then it is checked: the sum that each greenlet gives and that all give, how often each thing happened, that
 //! every value was dropped once, that no greenlet's thread identity changed, and that neither the runtime nor the process
-//! holds anything more than before. What the plan asks for and what was done are counted by different code (`plan`, `act`).
+//! holds anything more than before. What the plan asks for and what was done are counted by different code (`plan`; `act`, `children`, `net`).
 //!
 //! The choices come again, the schedule does not: a failure that depends on it may need many tries (`--times`).
 //!
@@ -21,6 +21,7 @@
 //! any more does so too, after it has said where everybody is (`watch`).
 
 mod act;
+mod children;
 mod counts;
 mod draw;
 mod ending;

@@ -12,12 +12,13 @@ use sward::{Handle, Homes, Runtime};
 use sward_tests::{dump_and_abort, process, settle};
 
 use crate::act;
+use crate::children;
 use crate::counts::{Counts, Event};
 use crate::draw;
 use crate::ending;
 use crate::ground::Ground;
 use crate::ledger::{self, Token};
-use crate::memory::Memory;
+use crate::memory::Growth;
 use crate::net;
 use crate::options::{Options, Sabotage};
 use crate::panics;
@@ -36,8 +37,8 @@ struct Baseline {
 
 /// Runs the rounds asked for. What goes wrong ends the process.
 pub(crate) fn run_all(options: &Options) -> ExitCode {
-    // Whoever watches over this process must not leave it behind.
-    set_parent_process_death_signal(Some(Signal::KILL)).expect("a parent");
+    // Whoever watches over this process should not leave it behind. An emulator may not know how.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let begun = Instant::now();
     panics::hook();
     watch::start(options.patience);
@@ -49,11 +50,12 @@ pub(crate) fn run_all(options: &Options) -> ExitCode {
     let end = options
         .rounds
         .map_or(u64::MAX, |rounds| options.first + rounds);
+    let mut growth = Growth::default();
     for number in options.first..end {
         let plan = draw::plan(options, number);
         for _ in 0..options.times {
             say(&format!("{}{number}", crate::supervisor::BEGINS));
-            let line = run(options, &plan, &baseline);
+            let line = run(options, &plan, &baseline, &mut growth);
             say(&line);
             if begun.elapsed() >= options.limit {
                 return ExitCode::SUCCESS;
@@ -70,7 +72,7 @@ fn say(line: &str) {
 }
 
 /// Runs a round. What to say of it.
-fn run(options: &Options, plan: &Plan, baseline: &Baseline) -> String {
+fn run(options: &Options, plan: &Plan, baseline: &Baseline, growth: &mut Growth) -> String {
     watch::round(plan.number);
     let begun = Instant::now();
     let chosen = plan.counts();
@@ -119,7 +121,10 @@ fn run(options: &Options, plan: &Plan, baseline: &Baseline) -> String {
         ending::abandoned(),
         "values not dropped once each"
     );
-    let memory = Memory::now();
+    if options.sabotage == Some(Sabotage::Memory) {
+        Vec::leak(vec![0_u8; 16 << 20]);
+    }
+    let memory = growth.after_round(ending::abandoned());
     say(&format!(
         "{}{} {told_left}",
         crate::supervisor::TOLD,
@@ -148,7 +153,7 @@ fn storm(ground: &Arc<Ground>, listener: TcpListener, plan: &Plan, main: &Handle
     if ground.sabotage(Sabotage::Unheard) {
         drop(main.spawn(|| panics::raise(false, 0)));
     }
-    act::children(ground, Some(main), &plan.roots, false);
+    children::all(ground, Some(main), &plan.roots, false);
     // First here: those that nobody joins may yet spawn others there.
     settle(main);
     settle(&ground.beside);
