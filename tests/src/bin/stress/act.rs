@@ -147,8 +147,9 @@ fn act(ground: &Arc<Ground>, step: &Step) -> u64 {
         Step::Runtime {
             setting,
             children,
+            orphan,
             ending,
-        } => ending::runtime_inside(ground, setting, children, ending),
+        } => ending::runtime_inside(ground, setting, children, *orphan, ending),
     }
 }
 

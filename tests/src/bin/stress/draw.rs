@@ -10,7 +10,7 @@ use sward_tests::identity::can_move;
 
 use crate::options::{Kind, Options};
 use crate::plan::{
-    Child, Echo, EchoKind, Ending, How, Manner, Panic, Plan, Script, Setting, Step, Waker,
+    Child, Echo, EchoKind, Ending, Forever, How, Manner, Panic, Plan, Script, Setting, Step, Waker,
 };
 
 /// Sizes of stacks that are drawn, in bytes. The smallest has room for this program unoptimised.
@@ -112,10 +112,18 @@ impl Draw<'_> {
             _ if self.one_in(2) => 1 + self.below(most),
             _ => 0,
         };
+        let forever = (0..forever).map(|_| match self.below(5) {
+            0 => Forever::Sleeps,
+            1 => Forever::Yields,
+            2 => Forever::Accepts,
+            _ => Forever::Parks,
+        });
+        let forever = forever.collect();
         let sleepers = (0..self.below(4)).map(|_| self.below(3_000)).collect();
         Ending {
             manner,
             forever,
+            poked: self.one_in(2),
             sleepers,
         }
     }
@@ -260,6 +268,7 @@ impl Draw<'_> {
         Step::Runtime {
             setting,
             children: children.collect(),
+            orphan: self.one_in(2),
             ending: self.ending(1),
         }
     }
@@ -353,6 +362,12 @@ mod tests {
             "hooked: true",
             "hooked: false",
             "Fixed",
+            "Parks",
+            "Sleeps",
+            "Yields",
+            "Accepts",
+            "poked: true",
+            "orphan: true",
         ] {
             assert!(texts.contains(word), "no {word}");
         }

@@ -1,29 +1,35 @@
 //! How runtimes end, and what is left of those that are given up.
 //!
 //! A greenlet that is suspended when its runtime ends keeps its frames, its stack and the thread of its home for as long as the
-//! process lives: what it holds is never dropped. So those are counted, by the homes they are in: no other thread may stay.
+//! process lives: what it holds is never dropped. So those are counted, by the homes they are in: no other thread may stay, and
+//! no other descriptor.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::ThreadId;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use sward::{JoinHandle, Runtime};
+use sward::net::TcpStream;
+use sward::{Greenlet, Handle, JoinHandle, Runtime};
 use sward_tests::identity::identity;
-use sward_tests::settle;
+use sward_tests::{settle, until};
 
+use crate::act;
 use crate::children;
 use crate::counts::Event;
 use crate::ground::Ground;
 use crate::ledger::Token;
-use crate::plan::{Child, Ending, Manner, Setting};
+use crate::net;
+use crate::plan::{Child, Ending, Forever, Manner, Setting};
 use crate::watch::Known;
 
 /// The homes of greenlets that were given up.
 static STAYING: Mutex<Option<HashSet<ThreadId>>> = Mutex::new(None);
 /// How many greenlets were given up after they had started.
 static ABANDONED: AtomicU64 = AtomicU64::new(0);
+/// How many listeners they hold.
+static LISTENERS: AtomicU64 = AtomicU64::new(0);
 /// For who ends by itself. The watchdog comes first.
 const PATIENCE: Duration = Duration::from_secs(1000);
 
@@ -35,6 +41,11 @@ pub(crate) fn staying() -> usize {
 /// How many greenlets were given up after they had started. Each holds a token.
 pub(crate) fn abandoned() -> u64 {
     ABANDONED.load(SeqCst)
+}
+
+/// How many descriptors those keep.
+pub(crate) fn descriptors() -> usize {
+    LISTENERS.load(SeqCst) as usize
 }
 
 fn with_staying<T>(f: impl FnOnce(&mut HashSet<ThreadId>) -> T) -> T {
@@ -60,6 +71,7 @@ pub(crate) fn runtime_inside(
     ground: &Arc<Ground>,
     setting: &Setting,
     children: &[Child],
+    orphan: bool,
     ending: &Ending,
 ) -> u64 {
     ground.tally.add(Event::Runtime, 1);
@@ -67,9 +79,37 @@ pub(crate) fn runtime_inside(
     let here = runtime.handle();
     let sum = children::all(ground, Some(&here), children, false);
     settle(&here);
+    let orphan = orphan.then(|| accept_without(&here));
     end(ground, runtime, ending);
+    if let Some(orphan) = orphan {
+        let heard = orphan.join().expect("it ends the process when it fails");
+        assert!(
+            heard,
+            "a connection came to a listener whose runtime has ended"
+        );
+    }
     drop((here, known));
     sum
+}
+
+/// A greenlet of the caller's runtime that waits for a listener of `runtime`. It must hear of the end: whether it did.
+fn accept_without(runtime: &Handle) -> JoinHandle<bool> {
+    let (listener, address) = net::listener();
+    let listener = Arc::new(listener);
+    let theirs = listener.clone();
+    // Who waits first decides whose it is.
+    let first = runtime.spawn(move || theirs.accept().map(drop));
+    until(|| runtime.metrics().sources == 1);
+    let client = TcpStream::connect(address).expect("somebody listens");
+    let accepted = first.join().expect("it ends the process when it fails");
+    accepted.expect("a connection");
+    drop(client);
+    let token = Token::new();
+    sward::spawn(move || {
+        let heard = listener.accept().is_err();
+        drop(token);
+        heard
+    })
 }
 
 /// A greenlet that may be given up.
@@ -96,12 +136,8 @@ impl Guest {
 /// Ends a runtime that has nothing to do, with those in it that the plan says, and checks who was given up.
 pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
     let mut guests = Vec::new();
-    for _ in 0..ending.forever {
-        guests.push(Guest::new(&runtime, || {
-            loop {
-                sward::park();
-            }
-        }));
+    for &kind in &ending.forever {
+        guests.push(Guest::new(&runtime, move || wait_for_ever(kind)));
     }
     for &micros in &ending.sleepers {
         guests.push(Guest::new(&runtime, move || {
@@ -109,6 +145,7 @@ pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
             sward::sleep(Duration::from_micros(micros));
         }));
     }
+    let poker = ending.poked.then(|| Poker::start(&guests));
     // How many were left, where that is told.
     let left = match ending.manner {
         Manner::Patient => Some(shut_down(runtime, PATIENCE)),
@@ -124,9 +161,9 @@ pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
     };
     let mut cancelled = 0;
     for (number, Guest { handle, home }) in guests.into_iter().enumerate() {
-        let forever = (number as u64) < ending.forever;
+        let forever = ending.forever.get(number);
         match handle.join() {
-            Ok(()) => assert!(!forever, "one that is parked for ever has ended"),
+            Ok(()) => assert_eq!(forever, None, "one that waits for ever has ended"),
             Err(error) => {
                 assert!(
                     error.is_cancelled(),
@@ -135,11 +172,15 @@ pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
                 cancelled += 1;
                 if let Some(&home) = home.get() {
                     ABANDONED.fetch_add(1, SeqCst);
+                    if forever == Some(&Forever::Accepts) {
+                        LISTENERS.fetch_add(1, SeqCst);
+                    }
                     with_staying(|staying| staying.insert(home));
                 }
             }
         }
     }
+    drop(poker);
     if let Some(left) = left {
         assert_eq!(left, cancelled, "left at a shutdown, and told so");
     }
@@ -148,6 +189,57 @@ pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
         Manner::Impatient(_) | Manner::DropInside => {}
         Manner::Drop => {
             ground.told_left.fetch_add(cancelled, SeqCst);
+        }
+    }
+}
+
+/// Does so until it is given up. It has what it holds before it suspends for the first time.
+fn wait_for_ever(kind: Forever) {
+    let listener = (kind == Forever::Accepts).then(net::listener);
+    loop {
+        match (kind, &listener) {
+            (_, Some((listener, _))) => {
+                // When its runtime has ended it does not run any more.
+                let accepted = listener.accept();
+                panic!("of a port that nobody knows: {accepted:?}");
+            }
+            (Forever::Sleeps, None) => sward::sleep(act::AGES),
+            (Forever::Yields, None) => sward::yield_now(),
+            (Forever::Parks | Forever::Accepts, None) => sward::park(),
+        }
+    }
+}
+
+/// A plain thread that unparks them all, again and again, until it is dropped: a runtime that ends must wait for who is about
+/// to make one of its greenlets run.
+struct Poker {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Poker {
+    fn start(guests: &[Guest]) -> Poker {
+        let stop = Arc::new(AtomicBool::new(false));
+        let greenlets = guests.iter().map(|guest| guest.handle.greenlet().clone());
+        let (greenlets, over): (Vec<_>, _) = (greenlets.collect(), stop.clone());
+        let poke = move || {
+            while !over.load(SeqCst) {
+                greenlets.iter().for_each(Greenlet::unpark);
+                thread::yield_now();
+            }
+        };
+        Poker {
+            stop,
+            thread: Some(thread::spawn(poke)),
+        }
+    }
+}
+
+impl Drop for Poker {
+    fn drop(&mut self) {
+        self.stop.store(true, SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it only unparks");
         }
     }
 }

@@ -38,10 +38,21 @@ pub(crate) struct Setting {
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) manner: Manner,
-    /// Greenlets that are parked for ever.
-    pub(crate) forever: u64,
+    /// Greenlets that wait for ever.
+    pub(crate) forever: Vec<Forever>,
+    /// A plain thread unparks all of them meanwhile, again and again.
+    pub(crate) poked: bool,
     /// Greenlets that sleep for so many microseconds and then end, if they are let.
     pub(crate) sleepers: Vec<u64>,
+}
+
+/// What one does that never ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forever {
+    Parks,
+    Sleeps,
+    Yields,
+    Accepts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +145,8 @@ pub(crate) enum Step {
     Runtime {
         setting: Setting,
         children: Vec<Child>,
+        /// Somebody outside waits for a socket of it when it ends.
+        orphan: bool,
         ending: Ending,
     },
 }

@@ -179,7 +179,10 @@ fn nothing_left(options: &Options, baseline: &Baseline) {
         Some(Sabotage::Thread) => drop(std::thread::spawn(std::thread::park)),
         _ => {}
     }
-    let wanted = (baseline.threads + ending::staying(), baseline.descriptors);
+    let wanted = (
+        baseline.threads + ending::staying(),
+        baseline.descriptors + ending::descriptors(),
+    );
     let begun = Instant::now();
     loop {
         // A thread that has been joined is counted for a moment longer.
@@ -189,7 +192,7 @@ fn nothing_left(options: &Options, baseline: &Baseline) {
         }
         if begun.elapsed() > options.patience {
             dump_and_abort(&format!(
-                "threads and descriptors: {there_are:?} instead of {wanted:?}, the threads of given-up greenlets counted"
+                "threads and descriptors: {there_are:?} instead of {wanted:?}, those of given-up greenlets counted"
             ));
         }
         std::thread::sleep(PAUSE);

@@ -50,10 +50,15 @@ pub(crate) fn supervise(options: &Options) -> ExitCode {
             break;
         }
         let rounds = BATCH.min(end - next);
+        let before = progress.passed;
         if let Err(error) = batch(options, next, rounds, left, &mut progress) {
             return failed(options, next, &progress, &error);
         }
         next += rounds;
+        if progress.passed - before < rounds.saturating_mul(options.times) {
+            // It has found that the time is up.
+            break;
+        }
     }
     println!("{} rounds passed, 0 failed", progress.passed);
     ExitCode::SUCCESS
