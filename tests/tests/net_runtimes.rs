@@ -326,7 +326,8 @@ fn sockets_that_outlive_their_runtime_keep_no_poller_open() {
             for wait in waits {
                 assert!(wait.join().unwrap_err().is_cancelled());
             }
-            assert_eq!(sward_tests::process::descriptors(), before + 2);
+            // A worker whose thread stays, since its home is referred to, lets go of the runtime a moment later.
+            until(|| sward_tests::process::descriptors() == before + 2);
             mine.accept().unwrap_err();
             // Its only owner's frame is not left.
             drop(mine);
