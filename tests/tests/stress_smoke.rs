@@ -96,7 +96,7 @@ fn mistakes_are_found() {
 fn growing_memory_is_found() {
     found(
         "memory",
-        "--rounds 100 --workers 1 --homes fixed",
+        "--rounds 60 --workers 1 --homes fixed",
         "the address space has grown",
     );
 }
