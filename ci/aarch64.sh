@@ -52,6 +52,8 @@ passed=0 failed=0
 arguments() {
     case $1 in
     homes_system) echo --skip processes ;;
+    # A debugger that is started beside running workers, for an emulator's stacks.
+    stress_*) echo --test-threads=1 --skip is_dumped ;;
     lib_* | net_many | net_runtimes | panic_* | runtime_* | stacks_*) echo --test-threads=1 ;;
     esac
 }

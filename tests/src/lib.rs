@@ -7,6 +7,7 @@
 //! - [`child`]: a test's body in a process of its own, for what ends a process, prints, or reads the environment.
 //! - [`Drops`], [`Rng`], [`Section`], [`identity`], [`process`]: small tools.
 //!
+//! The program `bin/stress` does everything at once, at random, for as long as one likes.
 //! The tests are in `tests/<area>_<thing>.rs`. Those named `homes_*` are about soundness and run in more profiles.
 
 pub mod child;
@@ -30,4 +31,4 @@ pub use section::Section;
 pub use storm::{Storm, storm};
 pub use suspension::Suspension;
 pub use until::{until, within_attempts};
-pub use watchdog::Watchdog;
+pub use watchdog::{Watchdog, dump_and_abort};

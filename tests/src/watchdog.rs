@@ -87,7 +87,7 @@ pub(crate) fn limit() -> Duration {
 }
 
 /// Prints `why` and the stacks of all threads, and aborts.
-pub(crate) fn dump_and_abort(why: &str) -> ! {
+pub fn dump_and_abort(why: &str) -> ! {
     // Not by `eprintln`, which the test runner keeps to itself until the end of the test.
     let watched = lock_watched().join("; ");
     let _ = writeln!(io::stderr(), "watchdog: {why} (running: {watched})");

@@ -305,6 +305,38 @@ fn descriptors_are_closed_and_not_inherited() {
     );
 }
 
+/// A runtime closes its poller at its end, also if sockets that it had registered live on: here, and in the frame of a greenlet
+/// that is suspended for ever.
+#[test]
+fn sockets_that_outlive_their_runtime_keep_no_poller_open() {
+    let name = "sockets_that_outlive_their_runtime_keep_no_poller_open";
+    let body = || {
+        each_config(|config| {
+            let before = sward_tests::process::descriptors();
+            let runtime = config.build();
+            let (mine, theirs) = (Arc::new(listener().0), listener().0);
+            let shared = mine.clone();
+            let waits = [
+                runtime.spawn(move || drop(shared.accept())),
+                runtime.spawn(move || drop(theirs.accept())),
+            ];
+            until(|| runtime.handle().metrics().sources == 2);
+            until(|| runtime.handle().metrics().suspended == 2);
+            runtime.shutdown(Duration::ZERO).unwrap_err();
+            for wait in waits {
+                assert!(wait.join().unwrap_err().is_cancelled());
+            }
+            // A worker whose thread stays, since its home is referred to, lets go of the runtime a moment later.
+            until(|| sward_tests::process::descriptors() == before + 2);
+            mine.accept().unwrap_err();
+            // Its only owner's frame is not left.
+            drop(mine);
+            assert_eq!(sward_tests::process::descriptors(), before + 2);
+        });
+    };
+    child::run(name, &[], body, |ended| ended.succeeded());
+}
+
 fn nonblocking_in_the_kernel(fd: impl AsFd) -> bool {
     // No crate among the tests' has `F_GETFL` safely.
     // SAFETY: the descriptor is open, and the call takes no memory.

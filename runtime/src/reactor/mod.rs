@@ -43,6 +43,7 @@ use sys_seat::{Desk, Key};
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reactor {
+    // The poller goes before the sources that it names.
     driver: sys::Driver,
     registry: Registry,
     desk: Mutex<Desk>,
@@ -76,7 +77,7 @@ impl Reactor {
             self.registry.bury(place);
             return Err(error);
         }
-        Ok(Source::new(self.clone(), shared, place))
+        Ok(Source::new(self, shared, place))
     }
 
     fn deregister(&self, fd: BorrowedFd<'_>, place: usize) {

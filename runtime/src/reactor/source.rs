@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::Reactor;
@@ -81,16 +81,17 @@ impl Shared {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Source {
-    reactor: Arc<Reactor>,
+    /// Weak: a socket may outlive its runtime, even for ever in a frame that was given up, and must not keep the poller open.
+    reactor: Weak<Reactor>,
     shared: Arc<Shared>,
     /// Its place in the registry.
     place: usize,
 }
 
 impl Source {
-    pub(super) fn new(reactor: Arc<Reactor>, shared: Arc<Shared>, place: usize) -> Self {
+    pub(super) fn new(reactor: &Arc<Reactor>, shared: Arc<Shared>, place: usize) -> Self {
         Self {
-            reactor,
+            reactor: Arc::downgrade(reactor),
             shared,
             place,
         }
@@ -140,6 +141,9 @@ impl Source {
     ///
     /// A source dropped without this stays registered for good: a leak, but no event ever reaches freed memory.
     pub(crate) fn leave(self, fd: BorrowedFd<'_>) {
-        self.reactor.deregister(fd, self.place);
+        // Without the reactor there is no poller that could know of it.
+        if let Some(reactor) = self.reactor.upgrade() {
+            reactor.deregister(fd, self.place);
+        }
     }
 }
