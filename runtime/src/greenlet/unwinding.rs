@@ -28,6 +28,7 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::context::{Context, Transfer};
 
@@ -87,6 +88,7 @@ fn lay_down_all() -> LaidDown {
 }
 
 fn credit_from_a_thread() -> Option<Credit> {
+    fault::at(Door::Thread).ok()?;
     let thread = std::thread::Builder::new()
         .name("sward-panic".to_owned())
         .spawn(raise_credit)

@@ -11,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::occupancy::Occupancy;
 use super::{Home, pointer, slot, sys};
+use crate::base::fault::{self, Door};
 
 /// Address space for the thread's own stack, in bytes: it runs nothing but thread-local destructors at its exit.
 /// The same as a greenlet's default.
@@ -35,6 +36,7 @@ pub(super) struct Starting {
 impl Starting {
     /// Starts the thread of home number `index` of the runtime `name`.
     pub(super) fn start(name: &str, index: usize) -> io::Result<Self> {
+        fault::at(Door::Thread)?;
         let gate = Arc::new(sys::Gate::new());
         let exit = gate.clone();
         let thread = Builder::new()

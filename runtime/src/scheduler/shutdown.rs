@@ -24,6 +24,7 @@ use std::time::Instant;
 use super::monitor::Monitor;
 use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::greenlet::{NeverRan, Runnable, Unrun};
 use crate::home::{CarrierThread, Home};
@@ -65,6 +66,7 @@ impl Crew {
         let (shared, queues) = Shared::new(settings)?;
         let (reaper, orders) = mpsc::channel();
         let of_reaper = shared.clone();
+        fault::at(Door::Thread)?;
         Builder::new()
             .name(format!("{}-reaper", shared.settings().name))
             .spawn(move || await_order(of_reaper, &orders))?;
@@ -95,12 +97,14 @@ impl Crew {
         }
         for (index, queues) in queues.into_iter().enumerate() {
             let shared = self.shared.clone();
+            fault::at(Door::Thread)?;
             let thread = Builder::new()
                 .name(format!("{}-{index}", settings.name))
                 .spawn(move || Worker::run_thread(shared, index, queues))?;
             self.threads.push(thread);
         }
         let shared = self.shared.clone();
+        fault::at(Door::Thread)?;
         let monitor = Builder::new()
             .name(format!("{}-monitor", settings.name))
             .spawn(move || Monitor::run_thread(&shared))?;
