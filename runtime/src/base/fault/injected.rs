@@ -1,4 +1,5 @@
 //! Faults are injected as planned. The plan is the process's: tests that have one keep others away meanwhile.
+#![forbid(unsafe_code)]
 
 use std::sync::Mutex;
 

@@ -1,4 +1,5 @@
 //! No faults are injected.
+#![forbid(unsafe_code)]
 
 use super::Door;
 use rustix::io::Errno;
