@@ -2,7 +2,7 @@
 //! do with less; what runs goes on. (Stacks: `stacks_limits`. `accept`: `net_many`. A runtime without descriptors:
 //! `runtime_lifecycle`.)
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::iter;
 use std::sync::Arc;
@@ -47,6 +47,27 @@ fn become_nobody() -> bool {
     let kept = std::thread::Builder::new().spawn(|| ()).is_err();
     setrlimit(Resource::Nproc, before).expect("it is raised to what it was");
     kept
+}
+
+/// Waits until the watchdog and every thread of a runtime with two workers has got up. A thread has its name once it has all that
+/// std gives it: for want of room for that, std would end the process.
+fn until_all_are_up() {
+    let names = [
+        "watchdog",
+        "sward-0",
+        "sward-1",
+        "sward-reaper",
+        "sward-monitor",
+    ];
+    until(|| {
+        let tasks = fs::read_dir("/proc/self/task").expect("/proc");
+        let up: Vec<String> = tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .collect();
+        names
+            .iter()
+            .all(|name| up.iter().any(|up| up.trim_end() == *name))
+    });
 }
 
 /// Parks so many greenlets, and waits until those that can be are.
@@ -162,11 +183,12 @@ fn no_address_space_for_homes() {
             let runtime = Runtime::builder()
                 .workers(2)
                 .homes(homes)
-                .stack_size(16 << 10)
+                .stack_size(64 << 10)
                 .build()
                 .unwrap();
             // So that a slab is there.
             assert_eq!(join(park(&runtime, 10)), 10);
+            until_all_are_up();
             for megabytes in [64, 32, 16, 12] {
                 limit(Resource::As, process::address_space() + (megabytes << 20));
                 let mut block = Vec::<u8>::new();

@@ -329,23 +329,20 @@ impl Drop for Slabs {
 /// An error unless there is address space for threads that take `bytes` of it, and for the rest of the process then.
 ///
 /// To be asked before a thread is started: where there is room for the thread's stack and not for the alternate one that std
-/// gives it next, std ends the process.
+/// gives it next, std ends the process. It is not found out by mapping so much: while that lasted, a thread that has just been
+/// started could miss what it was promised.
 pub(crate) fn room_for_thread(bytes: usize) -> io::Result<()> {
-    let len = bytes + SPACE_LEFT;
-    let base = sys::map(len).map_err(|error| {
-        io::Error::new(
+    match sys::address_space_left() {
+        Some(left) if left < bytes + SPACE_LEFT => Err(io::Error::new(
             io::ErrorKind::OutOfMemory,
             format!(
-                "no address space for another thread: {error}. Use less of it, {}",
-                sys::ADDRESS_SPACE_ADVICE
+                "no address space for another thread: {} KiB are left; use less of it, or {}",
+                left >> 10,
+                sys::ADDRESS_SPACE_ADVICE,
             ),
-        )
-    })?;
-    // A failure would waste address space and do no other harm.
-    //
-    // SAFETY: the mapping just made, which nobody else knows of.
-    let _ = unsafe { sys::unmap(base, len) };
-    Ok(())
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn no_space(class: Class, error: &io::Error) -> io::Error {

@@ -5,6 +5,7 @@ pub(super) use super::sys_unix::{page_size, protect, unmap};
 use super::sys_unix;
 use crate::base::fault::{self, Door};
 use rustix::mm::{self, Advice, MapFlags};
+use rustix::process::{Resource, getrlimit};
 use std::ffi::c_int;
 use std::fs;
 use std::io;
@@ -146,6 +147,24 @@ pub(super) fn is_guarded(address: NonNull<u8>) -> bool {
         )
     };
     result == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+}
+
+/// Bytes of address space that the process may still map before it reaches a limit of its own; `None` if it has none, or if that
+/// cannot be known.
+pub(super) fn address_space_left() -> Option<usize> {
+    let space = getrlimit(Resource::As).current;
+    let data = getrlimit(Resource::Data).current;
+    if space.is_none() && data.is_none() {
+        return None;
+    }
+    // In pages: all, resident, shared, text, 0, data and stacks.
+    let sizes = fs::read_to_string("/proc/self/statm").ok()?;
+    let left = |limit: Option<u64>, field: usize| {
+        let pages: u64 = sizes.split_whitespace().nth(field)?.parse().ok()?;
+        Some(limit?.saturating_sub(pages * page_size() as u64))
+    };
+    let left = left(space, 0).into_iter().chain(left(data, 5)).min()?;
+    usize::try_from(left).ok()
 }
 
 /// How many mappings the process may have (`vm.max_map_count`), if that can be known.
