@@ -107,6 +107,16 @@ pub mod __private {
     pub use crate::runtime::entry::{Config, main, spawned, test, test_unit};
 }
 
+/// What the tests of faults plan. Not for users: it may change at any time.
+#[cfg(sward_faults)]
+#[doc(hidden)]
+pub mod __faults {
+    pub use crate::base::fault::{
+        Door, clear, fail, fail_at_random, failed, passed, seed, shorten_at_random,
+    };
+    pub use rustix::io::Errno;
+}
+
 /// What the benchmarks measure apart. Not for users: it may change at any time.
 #[doc(hidden)]
 pub mod __bench {

@@ -16,6 +16,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use super::switch::Carrier;
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::home::slot;
 use crate::stack::prefer_huge_pages;
@@ -221,18 +222,11 @@ impl Store {
             if !more {
                 return None;
             }
-            let bytes = (self.cut / 4).clamp(FIRST_CHUNK, LARGEST_CHUNK);
-            let huge = bytes == LARGEST_CHUNK;
-            let align = if huge { LARGEST_CHUNK } else { ALIGN };
-            let layout = Layout::from_size_align(bytes, align).expect("sizes that fit");
-            // SAFETY: the size is not zero.
-            let Some(memory) = NonNull::new(unsafe { alloc(layout) }) else {
-                handle_alloc_error(layout);
-            };
-            if huge {
-                // SAFETY: it was just allocated.
-                unsafe { prefer_huge_pages(memory, bytes) };
-            }
+            let wanted = (self.cut / 4).clamp(FIRST_CHUNK, LARGEST_CHUNK);
+            // Where there is no room for a large one, there may be for a small one. And if not, the process ends, as it does
+            // wherever Rust's own `Box` finds none: whoever spawns makes boxes too.
+            let chunk = chunk(wanted).or_else(|_| chunk(FIRST_CHUNK));
+            let (memory, bytes) = chunk.unwrap_or_else(|layout| handle_alloc_error(layout));
             let start = memory.as_ptr().expose_provenance();
             self.chunk = start..start + bytes;
             self.cut += bytes;
@@ -241,6 +235,21 @@ impl Store {
         self.chunk.start += size;
         NonNull::new(ptr::with_exposed_provenance_mut(block))
     }
+}
+
+/// Memory of `bytes` bytes to cut blocks from; what was asked for, if there is none.
+fn chunk(bytes: usize) -> Result<(NonNull<u8>, usize), Layout> {
+    let huge = bytes == LARGEST_CHUNK;
+    let align = if huge { LARGEST_CHUNK } else { ALIGN };
+    let layout = Layout::from_size_align(bytes, align).expect("sizes that fit");
+    fault::at(Door::Cells).map_err(|_| layout)?;
+    // SAFETY: the size is not zero.
+    let memory = NonNull::new(unsafe { alloc(layout) }).ok_or(layout)?;
+    if huge {
+        // SAFETY: it was just allocated.
+        unsafe { prefer_huge_pages(memory, bytes) };
+    }
+    Ok((memory, bytes))
 }
 
 const fn size(class: usize) -> usize {

@@ -12,6 +12,7 @@ use std::sync::{Once, OnceLock};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
+use crate::base::fault::{self, Door};
 use crate::home::Errno;
 
 /// What a guard's fault may come as: Linux has the first, other systems the second.
@@ -126,6 +127,7 @@ impl AlternateStack {
         // SAFETY: asking has no preconditions.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
         let len = SIZE + page;
+        fault::at(Door::Map).ok()?;
         // SAFETY: a new mapping wherever there is room; its lowest page becomes a guard.
         let base = unsafe {
             let rights = ProtFlags::READ | ProtFlags::WRITE;

@@ -28,11 +28,16 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::context::{Context, Transfer};
+use crate::stack::room_for_thread;
 
 /// Bytes of stack for a credit: the unwinder takes about 6 KB of it in a debug build.
 const STACK_SIZE: usize = 64 * 1024;
+
+/// Address space for a thread: std's default for its stack, and as much for all else.
+const THREAD_SPACE: usize = 4 << 20;
 
 type StackMemory = Box<[MaybeUninit<u128>]>;
 
@@ -87,6 +92,8 @@ fn lay_down_all() -> LaidDown {
 }
 
 fn credit_from_a_thread() -> Option<Credit> {
+    fault::at(Door::Thread).ok()?;
+    room_for_thread(THREAD_SPACE).ok()?;
     let thread = std::thread::Builder::new()
         .name("sward-panic".to_owned())
         .spawn(raise_credit)

@@ -187,11 +187,21 @@ impl Pool {
     ) -> (MutexGuard<'a, Inner>, io::Result<()>) {
         let first = inner.named;
         inner.named += count;
+        let others = inner.starting;
         inner.starting += count;
         drop(inner);
         let (mut starting, mut threads, mut failed) = (Vec::new(), Vec::new(), None);
+        // With those that others are starting: what these take they may not have taken yet.
+        let mut fitting = count;
+        while let Err(error) = HomeThread::room_for(others + fitting) {
+            failed = Some(error);
+            fitting /= 2;
+            if fitting == 0 {
+                break;
+            }
+        }
         // All are started before the first is waited for.
-        for name in first..first + count {
+        for name in first..first + fitting {
             match Starting::start(&self.name, name) {
                 Ok(one) => starting.push(one),
                 Err(error) => {

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize};
 use rustix::thread::{Pid, gettid};
 
 use super::{Slot, pointer};
+use crate::base::fault::{self, Door};
 
 /// The meeting point of a home's thread and its pool: the thread lends its identity, and waits here for its exit.
 ///
@@ -129,7 +130,7 @@ pub(super) fn withdraw(pointer: usize) -> bool {
     // fixed size first, then the size of the features it announces.
     for length in [RSEQ_SIZE, c_long::from(size)] {
         // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
-        let result = unsafe {
+        let unregister = || unsafe {
             libc::syscall(
                 libc::SYS_rseq,
                 area,
@@ -138,7 +139,7 @@ pub(super) fn withdraw(pointer: usize) -> bool {
                 RSEQ_SIGNATURE,
             )
         };
-        if result == 0 {
+        if fault::at(Door::Rseq).is_ok() && unregister() == 0 {
             return true;
         }
     }

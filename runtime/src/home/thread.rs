@@ -11,11 +11,15 @@ use std::thread::{Builder, JoinHandle};
 
 use super::occupancy::Occupancy;
 use super::{Home, pointer, slot, sys};
+use crate::base::fault::{self, Door};
 use crate::base::threads::Counted;
+use crate::stack::room_for_thread;
 
 /// Address space for the thread's own stack, in bytes: it runs nothing but thread-local destructors at its exit.
 /// The same as a greenlet's default.
 const STACK_SIZE: usize = 256 * 1024;
+/// Address space for a home in all: its stack, the alternate one that std gives each thread, and what it allocates.
+const SPACE: usize = 2 * STACK_SIZE;
 
 /// The thread of one home.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub(super) struct Starting {
 impl Starting {
     /// Starts the thread of home number `index` of the runtime `name`.
     pub(super) fn start(name: &str, index: usize) -> io::Result<Self> {
+        fault::at(Door::Thread)?;
         let gate = Arc::new(sys::Gate::new());
         let exit = gate.clone();
         let thread = Builder::new()
@@ -89,6 +94,11 @@ impl Starting {
 }
 
 impl HomeThread {
+    /// An error unless there is room for `count` of them.
+    pub(super) fn room_for(count: usize) -> io::Result<()> {
+        room_for_thread(count * SPACE)
+    }
+
     /// Lets the thread end, its thread-local destructors included, and waits for it. A panic in one of them aborts the process,
     /// as on any thread.
     pub(super) fn end(self) {

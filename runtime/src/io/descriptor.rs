@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::Direction;
 use super::settings::Settings;
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::reactor::{Look, Source, Waited, shut_down};
 use crate::{park, runtime};
@@ -184,7 +185,8 @@ impl<T: AsFd> Io<T> {
                     }
                 },
             };
-            match op(self.inner()) {
+            let pretended = fault::at(Door::Attempt).err();
+            match pretended.map_or_else(|| op(self.inner()), |errno| Err(errno.into())) {
                 Ok(result) => {
                     if let Some((source, tick)) = seen
                         && is_short(&result)
@@ -195,7 +197,11 @@ impl<T: AsFd> Io<T> {
                 }
                 Err(error) => match (error.kind(), seen) {
                     (ErrorKind::WouldBlock, Some((source, tick))) => {
-                        source.exhausted(direction, tick)
+                        source.exhausted(direction, tick);
+                        if pretended.is_some() {
+                            // The kernel has said nothing of the kind, and would not report what is there once more.
+                            source.report_again(self.inner().as_fd());
+                        }
                     }
                     (ErrorKind::WouldBlock, None) => self.join(direction).map_err(Stop::Failed)?,
                     (ErrorKind::Interrupted, _) => {}
@@ -208,7 +214,8 @@ impl<T: AsFd> Io<T> {
     /// `op` without waiting.
     fn once<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> Result<R, Stop> {
         loop {
-            match op(self.inner()) {
+            let pretended = fault::at(Door::Attempt);
+            match pretended.map_or_else(|errno| Err(errno.into()), |()| op(self.inner())) {
                 Ok(result) => return Ok(result),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Stop::Failed(error)),

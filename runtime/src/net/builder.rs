@@ -10,6 +10,7 @@ use rustix::net::sockopt;
 use super::TcpListener;
 use super::addresses::each;
 use super::sys;
+use crate::base::fault::{self, Door};
 use crate::io::Io;
 
 /// Listens with settings of its own; made by [`TcpListener::builder`].
@@ -111,12 +112,15 @@ impl TcpListenerBuilder {
 
     fn listen(&self, address: &SocketAddr) -> io::Result<TcpListener> {
         let socket = sys::socket(address)?;
+        fault::at(Door::Options)?;
         // As std: or a server that is started again could not bind while old connections linger.
         sockopt::set_socket_reuseaddr(&socket, true)?;
         if self.reuse_port {
             sys::set_reuse_port(&socket)?;
         }
+        fault::at(Door::Bind)?;
         rustix::net::bind(&socket, address)?;
+        fault::at(Door::Listen)?;
         rustix::net::listen(&socket, self.backlog)?;
         Ok(TcpListener::from_io(Io::new(socket.into())))
     }

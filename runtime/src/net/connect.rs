@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::sys;
+use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io, Stop};
 
 /// A connection to `address`.
@@ -26,7 +27,8 @@ pub(super) fn connect(
             return outcome(stream).map(Ok);
         }
         begun = true;
-        first(rustix::net::connect(stream, address))
+        let said = rustix::net::connect(stream, address);
+        first(fault::instead(Door::Connect, said))
     })?;
     match connected {
         Ok(()) => Ok(io),
@@ -46,6 +48,7 @@ fn first(said: Result<(), Errno>) -> io::Result<Result<(), Errno>> {
 
 /// What came of the attempt: `WouldBlock` if it goes on.
 fn outcome(stream: &TcpStream) -> io::Result<()> {
+    fault::at(Door::Outcome)?;
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::builder::TcpListenerBuilder;
 use super::{TcpStream, sys};
+use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io};
 
 /// A TCP socket that listens: the counterpart of [`std::net::TcpListener`].
@@ -174,6 +175,7 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
+        fault::at(Door::Duplicate)?;
         Ok(Self {
             io: self.io.sibling(self.io.inner().try_clone()?),
         })

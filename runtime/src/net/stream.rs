@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::addresses::each;
 use super::connect::connect;
 use super::sys;
+use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io, LIMIT, Stop};
 
 /// A TCP connection: the counterpart of [`std::net::TcpStream`].
@@ -155,7 +156,7 @@ impl TcpStream {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let asked = buffer.len().min(LIMIT);
+        let asked = fault::shorten(Door::Receive, buffer.len().min(LIMIT));
         // Not a transfer: what was peeked at is there still, however little it was.
         self.io.run(Direction::Read, |stream| {
             sys::peek(stream, &mut buffer[..asked])
@@ -254,6 +255,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
+        fault::at(Door::Duplicate)?;
         Ok(Self {
             io: self.io.sibling(self.io.inner().try_clone()?),
         })

@@ -7,6 +7,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::{TcpStream, sys};
+use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io, LIMIT};
 
 /// Reading 0 bytes into a buffer that is not empty means that the peer has ended its direction.
@@ -16,7 +17,7 @@ impl Read for &TcpStream {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let asked = buffer.len().min(LIMIT);
+        let asked = fault::shorten(Door::Receive, buffer.len().min(LIMIT));
         self.io.transfer(Direction::Read, asked, |stream| {
             sys::receive(stream, &mut buffer[..asked])
         })
@@ -41,7 +42,7 @@ impl Write for &TcpStream {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let asked = bytes.len().min(LIMIT);
+        let asked = fault::shorten(Door::Send, bytes.len().min(LIMIT));
         self.io.transfer(Direction::Write, asked, |stream| {
             sys::send_some(stream, &bytes[..asked])
         })

@@ -16,6 +16,8 @@ use rustix::net::{
 };
 use rustix::net::{acceptfrom_with, recv, recvmsg, send, sendmsg, socket_with, sockopt};
 
+use crate::base::fault::{self, Door};
+
 /// The most buffers one call takes (`UIO_MAXIOV`).
 const BUFFERS: usize = 1024;
 
@@ -29,11 +31,13 @@ pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     } else {
         AddressFamily::INET6
     };
+    fault::at(Door::Socket)?;
     Ok(socket_with(family, SocketType::STREAM, NEW, None)?)
 }
 
 /// A connection that waits, and the peer's address.
 pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    fault::at(Door::Accept)?;
     let (socket, address) = acceptfrom_with(listener, NEW)?;
     let stream = TcpStream::from(socket);
     // A listener of another family than the Internet's, made from somebody's descriptor, has other addresses or none.
@@ -48,11 +52,13 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
 }
 
 pub(super) fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT)?;
     Ok(received)
 }
 
 pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
     Ok(received)
 }
@@ -61,16 +67,19 @@ pub(super) fn receive_vectored(
     stream: &TcpStream,
     buffers: &mut [IoSliceMut<'_>],
 ) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     let mut control = RecvAncillaryBuffer::default();
     let received = recvmsg(stream, buffers, &mut control, RecvFlags::DONTWAIT)?;
     Ok(received.bytes)
 }
 
 pub(super) fn send_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fault::at(Door::Send)?;
     Ok(send(stream, bytes, SEND)?)
 }
 
 pub(super) fn send_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    fault::at(Door::Send)?;
     let mut control = SendAncillaryBuffer::default();
     Ok(sendmsg(stream, buffers, &mut control, SEND)?)
 }
@@ -82,5 +91,6 @@ pub(super) fn fitting(buffers: usize) -> usize {
 
 /// Lets several sockets listen on one address, each of them set so.
 pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
+    fault::at(Door::Options)?;
     Ok(sockopt::set_socket_reuseport(socket, true)?)
 }

@@ -12,6 +12,8 @@ use std::os::fd::OwnedFd;
 use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
+use crate::base::fault::{self, Door};
+
 /// A new socket for connections to or from addresses like `address`.
 pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
@@ -19,6 +21,7 @@ pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     } else {
         AddressFamily::INET6
     };
+    fault::at(Door::Socket)?;
     let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     ioctl_fionbio(&socket, true)?;
@@ -27,16 +30,19 @@ pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
 
 /// A connection that waits, and the peer's address.
 pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    fault::at(Door::Accept)?;
     let (stream, address) = listener.accept()?;
     stream.set_nonblocking(true)?;
     Ok((stream, address))
 }
 
 pub(super) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     stream.read(buffer)
 }
 
 pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     stream.peek(buffer)
 }
 
@@ -44,14 +50,17 @@ pub(super) fn receive_vectored(
     mut stream: &TcpStream,
     buffers: &mut [IoSliceMut<'_>],
 ) -> io::Result<usize> {
+    fault::at(Door::Receive)?;
     stream.read_vectored(buffers)
 }
 
 pub(super) fn send_some(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fault::at(Door::Send)?;
     stream.write(bytes)
 }
 
 pub(super) fn send_vectored(mut stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    fault::at(Door::Send)?;
     stream.write_vectored(buffers)
 }
 
@@ -62,5 +71,6 @@ pub(super) fn fitting(buffers: usize) -> usize {
 
 /// Lets several sockets listen on one address, each of them set so.
 pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
+    fault::at(Door::Options)?;
     Ok(sockopt::set_socket_reuseport(socket, true)?)
 }

@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
+use super::sys_seat::Key;
 use crate::park::WaitQueue;
 use crate::park::{Ended, Reason, Wait};
 
@@ -105,6 +106,15 @@ impl Source {
     /// The operation would have blocked. `seen` is what `look` gave before it.
     pub(crate) fn exhausted(&self, direction: Direction, seen: Tick) {
         self.shared.readiness.exhausted(direction, seen);
+    }
+
+    /// The poller was not asked whether the operation would have blocked: has it report once more what `fd`, with which this
+    /// source was registered, is ready for.
+    pub(crate) fn report_again(&self, fd: BorrowedFd<'_>) {
+        // A failure means that the descriptor was closed behind our back, and then nobody is told anything anyhow.
+        if let Some(reactor) = self.reactor.upgrade() {
+            let _ = reactor.driver.report_again(fd, Key::of(&self.shared));
+        }
     }
 
     /// The operation, one on a byte stream, moved fewer bytes than it was asked to, and took what it moved. This saves

@@ -25,10 +25,11 @@ use polling::Poller;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::readiness::{Direction, Event};
 use super::sys_seat::Key;
+use crate::base::fault::{self, Door};
 
 /// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full, and that whatever
 /// follows is another edge or was flagged in this one. See `tcp_recvmsg` and `tcp_sendmsg` in the kernel.
@@ -39,6 +40,13 @@ const BELL: u64 = 0;
 
 /// How many events one turn takes. As many as `polling` and others take; arbitrary. 12 KB on x86_64.
 const BATCH: usize = 1024;
+
+/// Errors and hang-ups are reported without being asked for. Urgent data is, for a read stops short before it.
+const EVERYTHING: EventFlags = EventFlags::IN
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::PRI)
+    .union(EventFlags::ET);
 
 /// The longest wait that a wait in milliseconds is asked for. Arbitrary, and below the 24 days that fit; it may end
 /// early.
@@ -62,8 +70,11 @@ struct KernelTimespec {
 
 impl Driver {
     pub(super) fn new() -> io::Result<Self> {
+        fault::at(Door::Poller)?;
         let poller = Poller::new()?;
+        fault::at(Door::Bell)?;
         let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        fault::at(Door::Watch)?;
         epoll::add(
             poller.as_fd(),
             &bell,
@@ -79,26 +90,31 @@ impl Driver {
 
     /// Registers `fd` for both directions and everything that may follow.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
-        // Errors and hang-ups are reported without being asked for. Urgent data is, for a read stops short before it.
-        let flags =
-            EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::PRI | EventFlags::ET;
-        Ok(epoll::add(
-            self.poller.as_fd(),
-            fd,
-            EventData::new_u64(key as u64),
-            flags,
-        )?)
+        fault::at(Door::Watch)?;
+        let data = EventData::new_u64(key as u64);
+        Ok(epoll::add(self.poller.as_fd(), fd, data, EVERYTHING)?)
+    }
+
+    /// Has everything that `fd` is ready for at this moment reported once more.
+    pub(super) fn report_again(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
+        let data = EventData::new_u64(key as u64);
+        Ok(epoll::modify(self.poller.as_fd(), fd, data, EVERYTHING)?)
     }
 
     /// Takes `fd` out.
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        fault::at(Door::Unwatch)?;
         Ok(epoll::delete(self.poller.as_fd(), fd)?)
     }
 
     /// Ends the `wait` under way, or the next one.
     pub(super) fn ring(&self) {
-        // It cannot fail: the counter would be full after 2^64 rings.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        // A ring that is lost could be the last one, so a signal must not cut it short. It cannot fail otherwise: the counter
+        // would be full after 2^64 rings.
+        let _ = retry_on_intr(|| {
+            fault::at(Door::Ring)?;
+            rustix::io::write(&self.bell, &1u64.to_ne_bytes())
+        });
     }
 
     /// Takes the events that are there.
@@ -133,11 +149,10 @@ impl Driver {
             tv_nsec: timeout.subsec_nanos() as _,
         });
         batch.0.clear();
-        let taken = epoll::wait(
-            self.poller.as_fd(),
-            spare_capacity(&mut batch.0),
-            timeout.as_ref(),
-        );
+        let taken = fault::at(Door::Wait).and_then(|()| {
+            let room = spare_capacity(&mut batch.0);
+            epoll::wait(self.poller.as_fd(), room, timeout.as_ref())
+        });
         check(taken.map(drop));
     }
 
@@ -147,6 +162,7 @@ impl Driver {
             nanoseconds: timeout.subsec_nanos().into(),
         };
         batch.0.clear();
+        fault::at(Door::PreciseWait)?;
         // SAFETY: the kernel writes at most `BATCH` events to the buffer, whose capacity that is at least, and reads
         // the time; there is no signal mask.
         let taken = unsafe {

@@ -10,6 +10,7 @@ use polling::{Events, PollMode, Poller};
 
 use super::readiness::{Direction, Event};
 use super::sys_seat::Key;
+use crate::base::fault::{self, Door};
 
 /// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full. It may, but the end of
 /// the stream could lie behind the data in the same event, unseen.
@@ -23,6 +24,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new() -> io::Result<Self> {
+        fault::at(Door::Poller)?;
         Ok(Self {
             poller: Poller::new()?,
         })
@@ -30,6 +32,7 @@ impl Driver {
 
     /// Registers `fd` for both directions.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
+        fault::at(Door::Watch)?;
         // SAFETY: `polling` asks that the descriptor is deleted before it is closed. Whoever holds the source does that
         // (`Source::leave`).
         unsafe {
@@ -38,8 +41,15 @@ impl Driver {
         }
     }
 
+    /// Has everything that `fd` is ready for at this moment reported once more.
+    pub(super) fn report_again(&self, fd: BorrowedFd<'_>, Key(key): Key) -> io::Result<()> {
+        let event = polling::Event::all(key);
+        self.poller.modify_with_mode(fd, event, PollMode::Edge)
+    }
+
     /// Takes `fd` out.
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        fault::at(Door::Unwatch)?;
         self.poller.delete(fd)
     }
 

@@ -217,7 +217,8 @@ impl RuntimeBuilder {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is out of its range, or `SWARD_CONTEXT` is wrong: the
     /// text says which, and what is right. [`Unsupported`](io::ErrorKind::Unsupported) for moving homes where they cannot
-    /// be. Otherwise what the OS said when it refused a thread or a descriptor; nothing is left behind then.
+    /// be. [`OutOfMemory`](io::ErrorKind::OutOfMemory) if the limits of the process leave no address space for another thread.
+    /// Otherwise what the OS said when it refused a thread or a descriptor. Nothing is left behind.
     ///
     /// # Examples
     ///

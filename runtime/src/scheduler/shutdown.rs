@@ -24,11 +24,16 @@ use std::time::Instant;
 use super::monitor::Monitor;
 use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
+use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::base::threads::Counted;
 use crate::greenlet::{NeverRan, Reason, Runnable, Unrun};
 use crate::home::{CarrierThread, Home};
 use crate::park::{Ended, Wait, WaitQueue};
+use crate::stack::room_for_thread;
+
+/// Address space for a thread: std's default for its stack, and as much for all else.
+const THREAD_SPACE: usize = 4 << 20;
 
 /// The workers of a runtime, until they are sent home.
 #[derive(Debug)]
@@ -66,6 +71,7 @@ impl Crew {
         let (shared, queues) = Shared::new(settings)?;
         let (reaper, orders) = mpsc::channel();
         let of_reaper = shared.clone();
+        may_start_thread()?;
         Builder::new()
             .name(format!("{}-reaper", shared.settings().name))
             .spawn(move || await_order(of_reaper, &orders))?;
@@ -96,12 +102,14 @@ impl Crew {
         }
         for (index, queues) in queues.into_iter().enumerate() {
             let shared = self.shared.clone();
+            may_start_thread()?;
             let thread = Builder::new()
                 .name(format!("{}-{index}", settings.name))
                 .spawn(move || Worker::run_thread(shared, index, queues))?;
             self.threads.push(thread);
         }
         let shared = self.shared.clone();
+        may_start_thread()?;
         let monitor = Builder::new()
             .name(format!("{}-monitor", settings.name))
             .spawn(move || Monitor::run_thread(&shared))?;
@@ -152,6 +160,12 @@ impl Ending {
             }
         }
     }
+}
+
+/// Whether one more thread may be started.
+pub(super) fn may_start_thread() -> io::Result<()> {
+    fault::at(Door::Thread)?;
+    room_for_thread(THREAD_SPACE)
 }
 
 /// The reaper's life.

@@ -20,6 +20,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::shared::{Queues, Remote, Shared};
+use super::shutdown::may_start_thread;
 use super::worker::Worker;
 use crate::base::lock::lock;
 
@@ -82,6 +83,7 @@ impl Spares {
             self.called.notify_one();
             return Ok(true);
         }
+        may_start_thread()?;
         let (index, queues) = match inner.vacant.pop() {
             Some((index, queues)) => {
                 // The thread that had this number has done all but end.

@@ -38,6 +38,7 @@ pub(crate) use class::Class;
 pub(crate) use guard::Guard;
 pub(crate) use pool::Pool;
 
+pub(crate) use slab::room_for_thread;
 pub(crate) use sys::prefer_huge_pages;
 
 use slab::Slot;

@@ -115,6 +115,11 @@ impl Pool {
             .min()
     }
 
+    /// Whether `trim` may have something to do, now or later. Exact for what the caller gave back itself.
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.rare.stirred.load(Ordering::Relaxed) != 0
+    }
+
     /// The number of stacks taken and not yet given back. Exact when no worker takes or gives any at the same
     /// time.
     pub(crate) fn in_use(&self) -> usize {

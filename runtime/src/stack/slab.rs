@@ -230,10 +230,14 @@ impl Drop for Slab {
         // SAFETY: the mapping is the slab's. The pool drops a slab only when all its slots have come back;
         // the rights to those not yet handed out hold the slab.
         let unmapped = unsafe { sys::unmap(self.base, self.len()) };
-        debug_assert!(
-            unmapped.is_ok(),
-            "a slab could not be unmapped: {unmapped:?}"
-        );
+        if unmapped.is_err() {
+            // The kernel makes one mapping of neighbours; to cut ours out of it may take one more than the process may have.
+            // So the address space is lost, and the guards stay; the memory need not be.
+            //
+            // SAFETY: nobody has any of it, as above.
+            unsafe { sys::discard(self.base, self.len()) };
+            return;
+        }
         guard::release_mappings(*self.protected.get_mut());
     }
 }
@@ -319,6 +323,25 @@ impl Slabs {
 impl Drop for Slabs {
     fn drop(&mut self) {
         self.take();
+    }
+}
+
+/// An error unless there is address space for threads that take `bytes` of it, and for the rest of the process then.
+///
+/// To be asked before a thread is started: where there is room for the thread's stack and not for the alternate one that std
+/// gives it next, std ends the process. It is not found out by mapping so much: while that lasted, a thread that has just been
+/// started could miss what it was promised.
+pub(crate) fn room_for_thread(bytes: usize) -> io::Result<()> {
+    match sys::address_space_left() {
+        Some(left) if left < bytes + SPACE_LEFT => Err(io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            format!(
+                "no address space for another thread: {} KiB are left; use less of it, or {}",
+                left >> 10,
+                sys::ADDRESS_SPACE_ADVICE,
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

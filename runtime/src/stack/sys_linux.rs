@@ -3,7 +3,9 @@
 pub(super) use super::sys_unix::{page_size, protect, unmap, untouched};
 
 use super::sys_unix;
+use crate::base::fault::{self, Door};
 use rustix::mm::{self, Advice, MapFlags};
+use rustix::process::{Resource, getrlimit};
 use std::ffi::c_int;
 use std::fs;
 use std::io;
@@ -24,8 +26,10 @@ pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
     // One huge page under each stack would turn a million parked greenlets into two terabytes. A kernel
     // without huge pages refuses the advice, and needs none.
     //
-    // SAFETY: the mapping is ours, and the advice changes nothing that can be seen in it.
-    let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxNoHugepage) };
+    let _ = fault::at(Door::Advise).and_then(|()| {
+        // SAFETY: the mapping is ours, and the advice changes nothing that can be seen in it.
+        unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxNoHugepage) }
+    });
     Ok(base)
 }
 
@@ -36,8 +40,10 @@ pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
 ///
 /// The range lies in mappings of `map`'s, and nobody needs what it holds.
 pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
-    // SAFETY: nobody needs the contents, as the caller promises; the mapping itself stays.
-    let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontNeed) };
+    let _ = fault::at(Door::Discard).and_then(|()| {
+        // SAFETY: nobody needs the contents, as the caller promises; the mapping itself stays.
+        unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontNeed) }
+    });
 }
 
 /// Says that `len` bytes from `base` on, which all will be used, should be in huge pages.
@@ -46,8 +52,10 @@ pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
 ///
 /// The range is the caller's memory.
 pub(crate) unsafe fn prefer_huge_pages(base: NonNull<u8>, len: usize) {
-    // SAFETY: the advice changes nothing that can be seen in the memory. A kernel without huge pages refuses it.
-    let _ = unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxHugepage) };
+    let _ = fault::at(Door::Advise).and_then(|()| {
+        // SAFETY: the advice changes nothing that can be seen in the memory. A kernel without huge pages refuses it.
+        unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxHugepage) }
+    });
 }
 
 /// Makes every access to `len` bytes from `base` on a fault, without a mapping of its own. `Unsupported` if
@@ -61,14 +69,17 @@ pub(super) unsafe fn install_guard(base: NonNull<u8>, len: usize) -> io::Result<
     // once.
     //
     // SAFETY: nobody uses the range, as the caller promises.
-    if unsafe { libc::madvise(base.as_ptr().cast(), len, GUARD_INSTALL) } == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EINVAL) => Err(io::ErrorKind::Unsupported.into()),
-        _ => Err(error),
-    }
+    let advise = || match unsafe { libc::madvise(base.as_ptr().cast(), len, GUARD_INSTALL) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    };
+    let advised = fault::at(Door::Guard).map_err(io::Error::from);
+    advised
+        .and_then(|()| advise())
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => io::ErrorKind::Unsupported.into(),
+            _ => error,
+        })
 }
 
 /// The calling thread, and so its memory, where a descriptor of a process is asked for: `PIDFD_SELF_THREAD`, some versions younger than
@@ -91,28 +102,31 @@ pub(super) unsafe fn install_guards(bases: &[NonNull<u8>], len: usize) -> io::Re
         range.iov_base = base.as_ptr().cast();
         range.iov_len = len;
     }
-    // SAFETY: the kernel reads the ranges, of which nobody uses any, as the caller promises.
-    let advised = unsafe {
-        libc::syscall(
-            libc::SYS_process_madvise,
-            PIDFD_SELF,
-            ranges.as_ptr(),
-            ranges.len(),
-            GUARD_INSTALL,
-            0,
-        )
+    let advise = || {
+        // SAFETY: the kernel reads the ranges, of which nobody uses any, as the caller promises.
+        let advised = unsafe {
+            libc::syscall(
+                libc::SYS_process_madvise,
+                PIDFD_SELF,
+                ranges.as_ptr(),
+                ranges.len(),
+                GUARD_INSTALL,
+                0,
+            )
+        };
+        match usize::try_from(advised) {
+            Ok(advised) if advised == bases.len() * len => Ok(()),
+            Ok(_) => Err(io::ErrorKind::Interrupted.into()),
+            Err(_) => Err(io::Error::last_os_error()),
+        }
     };
-    if usize::try_from(advised) == Ok(bases.len() * len) {
-        return Ok(());
-    }
-    let error = match advised {
-        -1 => io::Error::last_os_error(),
-        _ => io::ErrorKind::Interrupted.into(),
-    };
-    match error.raw_os_error() {
-        None | Some(libc::EINTR | libc::EAGAIN | libc::ENOMEM) => Err(error),
-        _ => Err(io::ErrorKind::Unsupported.into()),
-    }
+    let advised = fault::at(Door::Guards).map_err(io::Error::from);
+    advised
+        .and_then(|()| advise())
+        .map_err(|error| match error.raw_os_error() {
+            None | Some(libc::EINTR | libc::EAGAIN | libc::ENOMEM) => error,
+            _ => io::ErrorKind::Unsupported.into(),
+        })
 }
 
 /// Whether a read of the byte at `address` would fault, as the kernel sees it.
@@ -133,6 +147,24 @@ pub(super) fn is_guarded(address: NonNull<u8>) -> bool {
         )
     };
     result == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+}
+
+/// Bytes of address space that the process may still map before it reaches a limit of its own; `None` if it has none, or if that
+/// cannot be known.
+pub(super) fn address_space_left() -> Option<usize> {
+    let space = getrlimit(Resource::As).current;
+    let data = getrlimit(Resource::Data).current;
+    if space.is_none() && data.is_none() {
+        return None;
+    }
+    // In pages: all, resident, shared, text, 0, data and stacks.
+    let sizes = fs::read_to_string("/proc/self/statm").ok()?;
+    let left = |limit: Option<u64>, field: usize| {
+        let pages: u64 = sizes.split_whitespace().nth(field)?.parse().ok()?;
+        Some(limit?.saturating_sub(pages * page_size() as u64))
+    };
+    let left = left(space, 0).into_iter().chain(left(data, 5)).min()?;
+    usize::try_from(left).ok()
 }
 
 /// How many mappings the process may have (`vm.max_map_count`), if that can be known.

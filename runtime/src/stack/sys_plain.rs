@@ -59,6 +59,11 @@ pub(super) fn is_guarded(_address: NonNull<u8>) -> bool {
     false
 }
 
+/// There is no way to know.
+pub(super) fn address_space_left() -> Option<usize> {
+    None
+}
+
 /// There is no limit to know.
 pub(super) fn mapping_limit() -> Option<usize> {
     None

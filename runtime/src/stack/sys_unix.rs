@@ -4,6 +4,7 @@
 //! The calls go through `rustix`, which on Linux does not touch `errno`: stacks are taken and given back
 //! while a home's thread pointer is loaded, and the `errno` found there belongs to greenlets.
 
+use crate::base::fault::{self, Door};
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
 use std::io;
 use std::ptr::{self, NonNull};
@@ -17,6 +18,7 @@ pub(super) fn page_size() -> usize {
 
 /// Maps `len` bytes of zeroes, private to the process, with no memory reserved for them where `flags` say so.
 pub(super) fn map_with(len: usize, flags: MapFlags) -> io::Result<NonNull<u8>> {
+    fault::at(Door::Map)?;
     // SAFETY: with a null hint and without `FIXED` the kernel chooses an unused range, so no memory that
     // anyone knows of changes.
     let base = unsafe {
@@ -36,6 +38,7 @@ pub(super) fn map_with(len: usize, flags: MapFlags) -> io::Result<NonNull<u8>> {
 ///
 /// The range lies in mappings of `map`'s, and nobody uses it any more.
 pub(super) unsafe fn unmap(base: NonNull<u8>, len: usize) -> io::Result<()> {
+    fault::at(Door::Unmap)?;
     // SAFETY: nobody uses the range, as the caller promises.
     unsafe { mm::munmap(base.as_ptr().cast(), len) }?;
     Ok(())
@@ -47,6 +50,7 @@ pub(super) unsafe fn unmap(base: NonNull<u8>, len: usize) -> io::Result<()> {
 ///
 /// The range lies in mappings of `map`'s, and nobody uses it.
 pub(super) unsafe fn protect(base: NonNull<u8>, len: usize) -> io::Result<()> {
+    fault::at(Door::Protect)?;
     // SAFETY: nobody uses the range, as the caller promises.
     unsafe { mm::mprotect(base.as_ptr().cast(), len, MprotectFlags::empty()) }?;
     Ok(())

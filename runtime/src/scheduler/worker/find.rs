@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::fence;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_deque::Steal;
 
@@ -23,6 +23,9 @@ const OLDEST_EVERY: u32 = 64;
 /// How often in a row the run-next slot is preferred to the queue, so that two greenlets that wake each other do not
 /// starve the rest. Tokio's number.
 const NEXT_IN_A_ROW: u32 = 3;
+/// How long the memory of stacks that nobody uses may lie before somebody looks at it; somewhat more than the pool asks for, so
+/// that nobody is woken who will look in time. Arbitrary.
+const TRIM_SOON: Duration = Duration::from_secs(2);
 /// How often a searching worker goes round all the others before it sleeps. Arbitrary.
 const ROUNDS: usize = 4;
 
@@ -279,8 +282,22 @@ impl Worker {
                 self.turn_timers();
             }
             None => {
+                self.tell_of_stacks();
                 self.remote().parker.park();
                 self.get_up();
+            }
+        }
+    }
+
+    /// Whoever sits in the reactor may have sat down before stacks came back whose memory is to go back in a while: then it
+    /// would sleep on beyond that, and nobody else has a deadline.
+    fn tell_of_stacks(&self) {
+        let shared = &*self.shared;
+        if shared.stacks.is_stirred() {
+            let soon = Instant::now().checked_add(TRIM_SOON);
+            // The fence of `fall_asleep` lies between what we gave back and this. See `sleep_seated`.
+            if shared.seat_until.load(SeqCst) > shared.since_birth(soon) {
+                shared.reactor.notify();
             }
         }
     }
@@ -312,6 +329,11 @@ impl Worker {
             (Some(announced), Some(now)) => Some(announced.min(now)),
             (announced, now) => announced.or(now),
         };
+        if trim.is_none() && shared.stacks.is_stirred() {
+            // Against `tell_of_stacks`, likewise: some came back since we asked.
+            shared.seat_until.store(0, SeqCst);
+            return;
+        }
         self.remote().parker.park_seated(seat, until);
         shared.seat_until.store(0, SeqCst);
     }
