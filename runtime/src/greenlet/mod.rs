@@ -8,6 +8,7 @@
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
 //! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
+//! - `sys_fork`, `renewed`: what a forked child is told, and has anew;
 //! - `handle`: the public `Greenlet`.
 //!
 //! Rights are values: a [`Runnable`](header::Runnable) is the only right to run a greenlet; it exists once, and only
@@ -18,8 +19,10 @@ mod entry;
 mod handle;
 mod header;
 mod memory;
+mod renewed;
 mod state;
 pub(crate) mod switch;
+mod sys_fork;
 mod token;
 mod unwinding;
 mod wait_word;
@@ -30,5 +33,6 @@ pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
+pub(crate) use sys_fork::{assert_not_severed, is_severed, watch_forks};
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
+use crate::base::fork;
 use crate::park::WaitQueue;
 use crate::park::{Ended, Wait};
 
@@ -116,6 +117,9 @@ impl Source {
 
     /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
+        if self.reactor.is_left_behind() {
+            fork::panic_left_behind();
+        }
         let wait = Wait::begin();
         // Leaves the queue again in every case, also when the wait ends by unwinding.
         let enlisted = self.shared.queue(direction).enlist(wait.token(READY));

@@ -10,7 +10,9 @@ use super::builder::RuntimeBuilder;
 use super::default;
 use super::join::JoinHandle;
 use super::spawn::{Builder, refused};
+use crate::base::fork;
 use crate::base::say::say;
+use crate::greenlet::{is_severed, watch_forks};
 use crate::scheduler::{Crew, Metrics, Settings, Shared};
 
 /// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
@@ -72,6 +74,7 @@ impl Runtime {
     }
 
     pub(super) fn start(settings: Settings) -> io::Result<Self> {
+        watch_forks()?;
         let crew = Crew::start(settings)?;
         Ok(Self {
             handle: Handle::new(crew.shared().clone()),
@@ -184,6 +187,7 @@ impl Runtime {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn shutdown(mut self, limit: Duration) -> Result<(), ShutdownError> {
+        self.handle.assert_here();
         assert!(
             !self.is_inside(),
             "a runtime cannot be shut down by one of its own greenlets"
@@ -192,6 +196,10 @@ impl Runtime {
             0 => Ok(()),
             remaining => Err(ShutdownError { remaining }),
         }
+    }
+
+    pub(super) fn handle_ref(&self) -> &Handle {
+        &self.handle
     }
 
     /// Whether the caller is a greenlet of this runtime.
@@ -219,9 +227,15 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if self.is_inside() {
+        if self.handle.shared.is_left_behind() {
+            // Its threads are those of the process that this one was forked from.
+            std::mem::forget(self.crew.take());
+            return;
+        }
+        if self.is_inside() || is_severed() {
             if let Some(crew) = self.crew.take() {
-                // Not waited for: it ends after the caller has.
+                // Not waited for: it ends after the caller has. Or the caller is what was a greenlet when the process was
+                // forked, and must not wait for anything.
                 drop(crew.end(Instant::now()));
             }
             return;
@@ -243,6 +257,14 @@ impl Handle {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Panics if the runtime was made before the fork that made this process.
+    #[track_caller]
+    fn assert_here(&self) {
+        if self.shared.is_left_behind() {
+            fork::panic_left_behind();
+        }
     }
 
     /// The runtime that the caller runs on; on a plain thread the default one, which is started if need be.
@@ -352,6 +374,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
+        self.assert_here();
         self.shared.metrics()
     }
 }

@@ -27,6 +27,7 @@ use crossbeam_utils::CachePadded;
 
 use super::shared::{HomeKind, Queues, Remote, Shared};
 use crate::base::abort::AbortOnUnwind;
+use crate::base::fork;
 use crate::base::rng::Rng;
 use crate::greenlet::switch::Carrier;
 use crate::greenlet::{NeverRan, Runnable, Token, Unrun};
@@ -183,7 +184,7 @@ impl Worker {
     pub(super) fn next_id(&self) -> u64 {
         let mut ids = self.ids.borrow_mut();
         ids.next().unwrap_or_else(|| {
-            *ids = Shared::reserve_ids(ID_BLOCK);
+            *ids = fork::reserve(ID_BLOCK);
             ids.next().expect("a block is not empty")
         })
     }
