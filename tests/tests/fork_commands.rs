@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sward::Runtime;
+use sward::{JoinHandle, Runtime};
 use sward_tests::identity::identity;
-use sward_tests::{Config, Rng, Suspension, child, each_config, process, until};
+use sward_tests::{Config, Kind, Rng, Suspension, Watchdog, child, process, until};
 
 mod net_support;
 use net_support::pair;
@@ -60,34 +60,57 @@ fn command(number: usize) {
     }
 }
 
+/// How many have come how far.
+#[derive(Default)]
+struct Counts {
+    /// Their own process has ended.
+    done: AtomicUsize,
+    /// They keep one.
+    kept: AtomicUsize,
+    /// What the parked wait for.
+    stage: AtomicUsize,
+}
+
+impl Counts {
+    /// Parks the calling greenlet until this stage.
+    fn wait_for(&self, stage: usize) {
+        while self.stage.load(SeqCst) < stage {
+            sward::park();
+        }
+    }
+
+    /// Begins a stage, once `condition` holds.
+    fn begin(&self, stage: usize, handles: &[JoinHandle<()>], condition: impl Fn() -> bool) {
+        until(condition);
+        self.stage.store(stage, SeqCst);
+        handles.iter().for_each(|handle| handle.greenlet().unpark());
+    }
+}
+
 /// What each of the thousand does.
-fn run(number: usize, all: &AtomicUsize, kept: &AtomicUsize) {
+fn run(number: usize, counts: &Counts) {
     let home = identity();
-    // Nobody begins before everybody is there.
-    all.fetch_add(1, SeqCst);
-    until(|| all.load(SeqCst) >= GREENLETS);
+    counts.wait_for(1);
     if number.is_multiple_of(KEEPERS) {
         let mut cat = cat(number);
-        kept.fetch_add(1, SeqCst);
-        // The others have ended theirs, and all who keep one have it.
-        until(|| all.load(SeqCst) == 2 * GREENLETS - GREENLETS / KEEPERS);
-        until(|| kept.load(SeqCst) == GREENLETS / KEEPERS);
+        counts.kept.fetch_add(1, SeqCst);
+        counts.wait_for(2);
         assert!(cat.try_wait().unwrap().is_none(), "it waits for more");
         writeln!(cat.stdin.as_mut().unwrap(), "the last").unwrap();
-        Suspension::Yield.suspend();
+        sward::yield_now();
         let output = cat.wait_with_output().unwrap();
         assert!(output.status.success());
         assert_eq!(output.stdout, b"the last\n");
     } else {
-        sward::yield_now();
         command(number);
-        all.fetch_add(1, SeqCst);
+        counts.done.fetch_add(1, SeqCst);
+        counts.wait_for(2);
     }
     assert_eq!(identity(), home);
 }
 
 /// Goes on with other things until it is told that it is over. How often.
-fn others(runtime: &Runtime, over: &Arc<AtomicBool>) -> Vec<sward::JoinHandle<u64>> {
+fn others(runtime: &Runtime, over: &Arc<AtomicBool>) -> Vec<JoinHandle<u64>> {
     let talk = |number: u64, over: Arc<AtomicBool>| {
         move || {
             let mut rng = Rng::new(number);
@@ -122,13 +145,20 @@ fn thousand(config: Config) {
     config.run(|runtime| {
         let over = Arc::new(AtomicBool::new(false));
         let others = others(runtime, &over);
-        let counts = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let counts = Arc::new(Counts::default());
         let handles: Vec<_> = (0..GREENLETS)
             .map(|number| {
-                let [all, kept] = counts.clone();
-                runtime.spawn(move || run(number, &all, &kept))
+                let counts = counts.clone();
+                runtime.spawn(move || run(number, &counts))
             })
             .collect();
+        counts.begin(1, &handles, || {
+            runtime.handle().metrics().suspended >= GREENLETS
+        });
+        counts.begin(2, &handles, || {
+            let kept = counts.kept.load(SeqCst);
+            kept + counts.done.load(SeqCst) == GREENLETS
+        });
         for handle in handles {
             handle.join().unwrap();
         }
@@ -149,16 +179,20 @@ fn thousand(config: Config) {
 
 #[test]
 fn processes_of_a_thousand_greenlets() {
-    let body = || {
-        let limit = getrlimit(Resource::Nofile);
-        let most = Rlimit {
-            current: limit.maximum,
-            ..limit
+    // Few homes are nothing else to a process than many.
+    let all = Config::all();
+    for config in all.into_iter().filter(|config| config.kind != Kind::Few) {
+        let body = || {
+            let limit = getrlimit(Resource::Nofile);
+            let most = Rlimit {
+                current: limit.maximum,
+                ..limit
+            };
+            setrlimit(Resource::Nofile, most).unwrap();
+            let _watchdog = Watchdog::new(config);
+            thousand(config);
         };
-        setrlimit(Resource::Nofile, most).unwrap();
-        each_config(thousand);
-    };
-    child::run("processes_of_a_thousand_greenlets", &[], body, |ended| {
-        ended.succeeded()
-    });
+        let name = format!("processes_of_a_thousand_greenlets/{config}");
+        child::run(&name, &[], body, |ended| ended.succeeded());
+    }
 }
