@@ -34,6 +34,17 @@ pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("/proc").count()
 }
 
+/// The number of memory mappings.
+///
+/// # Panics
+///
+/// Without `/proc`.
+#[must_use]
+pub fn mappings() -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
+    maps.lines().count()
+}
+
 fn status(key: &str) -> String {
     let status = fs::read_to_string("/proc/self/status").expect("/proc");
     let value = status.lines().find_map(|line| line.strip_prefix(key));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -75,6 +75,19 @@ impl Greenlet {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
+    }
+
+    /// Where it was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = sward::spawn(|| ());
+    /// assert!(handle.greenlet().spawned_at().line() > 0);
+    /// ```
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.site
     }
 
     /// Lets the greenlet's current or next [`park`](crate::park) return.

@@ -12,8 +12,8 @@ use super::join::JoinHandle;
 use super::spawn::{Builder, refused};
 use crate::base::fork;
 use crate::base::say::say;
-use crate::greenlet::{is_severed, watch_forks};
-use crate::scheduler::{Crew, Metrics, Settings, Shared};
+use crate::greenlet::{Greenlet, is_severed, watch_forks};
+use crate::scheduler::{Crew, Left, Metrics, Settings, Shared};
 
 /// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
 const GRACE: Duration = Duration::from_secs(1);
@@ -26,8 +26,13 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// Dropping a runtime shuts it down without waiting for its greenlets: each worker returns after the greenlet it runs has
 /// suspended or ended, and what is left is given up as [`shutdown`](Self::shutdown) describes, with a line on standard
-/// error that says how many that were. Dropped inside one of its own greenlets, it ends in the background, after that
-/// greenlet has suspended or ended.
+/// error that says how many that were, and names the first of those whose destructors will not run:
+///
+/// ```text
+/// sward: runtime 'images' was dropped: greenlets that had not ended: 2; suspended among them, whose destructors will not run: 1: 'kitchen' (id 3, spawned at src/main.rs:5:5)
+/// ```
+///
+/// Dropped inside one of its own greenlets, it ends in the background, after that greenlet has suspended or ended.
 ///
 /// # Examples
 ///
@@ -162,7 +167,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If greenlets were left: the error says how many.
+    /// If greenlets were left: the error says how many, and names the first of those that were suspended.
     ///
     /// # Panics
     ///
@@ -192,9 +197,9 @@ impl Runtime {
             !self.is_inside(),
             "a runtime cannot be shut down by one of its own greenlets"
         );
-        match self.end(limit) {
-            0 => Ok(()),
-            remaining => Err(ShutdownError { remaining }),
+        match self.end(limit, false) {
+            Left { count: 0, .. } => Ok(()),
+            left => Err(ShutdownError { left }),
         }
     }
 
@@ -208,17 +213,26 @@ impl Runtime {
             .is_some_and(|shared| Arc::ptr_eq(&shared, &self.handle.shared))
     }
 
-    /// Ends the runtime; returns how many greenlets were left.
-    fn end(&mut self, limit: Duration) -> usize {
+    /// Ends the runtime; returns which greenlets were left.
+    fn end(&mut self, limit: Duration, dropped: bool) -> Left {
         let Some(crew) = self.crew.take() else {
-            return 0;
+            return Left::default();
         };
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now + FAR);
-        let ending = crew.end(deadline);
-        ending
-            .wait(deadline.checked_add(GRACE).unwrap_or(deadline))
-            .unwrap_or_else(|| self.handle.shared.live())
+        let ending = crew.end(deadline, dropped);
+        let left = ending.wait(deadline.checked_add(GRACE).unwrap_or(deadline));
+        left.unwrap_or_else(|| {
+            let left = Left::so_far(&self.handle.shared);
+            if dropped {
+                let name = &self.handle.shared.settings().name;
+                say(format_args!(
+                    "runtime '{name}' was dropped while a greenlet of it runs that neither suspends nor ends, and ends after \
+                     that: {left}"
+                ));
+            }
+            left
+        })
     }
 }
 
@@ -236,17 +250,12 @@ impl Drop for Runtime {
             if let Some(crew) = self.crew.take() {
                 // Not waited for: it ends after the caller has. Or the caller is what was a greenlet when the process was
                 // forked, and must not wait for anything.
-                drop(crew.end(Instant::now()));
+                drop(crew.end(Instant::now(), true));
             }
             return;
         }
-        let left = self.end(Duration::ZERO);
-        if left != 0 {
-            let name = &self.handle.shared.settings().name;
-            say(format_args!(
-                "runtime '{name}' was dropped with {left} greenlets that had not ended"
-            ));
-        }
+        // What was left has been said.
+        let _ = self.end(Duration::ZERO, true);
     }
 }
 
@@ -403,9 +412,9 @@ impl fmt::Debug for Handle {
 /// assert!(parked.join().unwrap_err().is_cancelled());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct ShutdownError {
-    remaining: usize,
+    left: Left,
 }
 
 impl ShutdownError {
@@ -424,17 +433,35 @@ impl ShutdownError {
     /// ```
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.remaining
+        self.left.count
+    }
+
+    /// Those of them that were suspended, or the first eight: their destructors have not run and never will.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let parked = sward::Builder::new().name("kitchen").spawn_on(&runtime.handle(), sward::park)?;
+    /// while runtime.handle().metrics().suspended == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// let error = runtime.shutdown(Duration::ZERO).unwrap_err();
+    /// assert_eq!(error.given_up()[0].name(), Some("kitchen"));
+    /// assert_eq!(error.given_up()[0].id(), parked.greenlet().id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn given_up(&self) -> &[Greenlet] {
+        &self.left.some
     }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} greenlets had not ended when the runtime was shut down",
-            self.remaining
-        )
+        write!(f, "the runtime was shut down: {}", self.left)
     }
 }
 

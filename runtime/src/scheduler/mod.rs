@@ -25,4 +25,4 @@ mod worker;
 pub(crate) use idle::MAX_WORKERS;
 pub use metrics::Metrics;
 pub(crate) use shared::{HomeKind, Settings, Shared};
-pub(crate) use shutdown::Crew;
+pub(crate) use shutdown::{Crew, Left};
