@@ -24,6 +24,9 @@ const WARM: usize = 20;
 /// Fewer under a checker that makes everything slow: `SWARD_TEST_RUNTIMES=40`.
 const RUNTIMES_VARIABLE: &str = "SWARD_TEST_RUNTIMES";
 
+/// Has one greenlet of each runtime lose its memory, so that it can be seen whether the checker would tell.
+const PLANTED_VARIABLE: &str = "SWARD_TEST_PLANTED_LEAK";
+
 fn runtimes() -> usize {
     let number = std::env::var(RUNTIMES_VARIABLE);
     let number = number.map(|number| number.parse().expect("a number of runtimes"));
@@ -78,6 +81,13 @@ fn work(runtime: &Runtime, drops: &Drops, made: &Arc<AtomicUsize>) {
                 Err(error) => assert!(error.is_panic(), "{error}"),
             },
         }
+    }
+    if std::env::var_os(PLANTED_VARIABLE).is_some() {
+        runtime.block_on(|| {
+            let lost = Box::new([7_u8; 1000]);
+            sward::yield_now();
+            std::mem::forget(lost);
+        });
     }
     talk(runtime);
     // Never run, perhaps, when the runtime ends; then the closure is dropped.

@@ -83,7 +83,7 @@ fn shutdown_says_how_many_remain() {
 #[test]
 fn shutdown_names_the_suspended() {
     each_config(|config| {
-        for parked in [1, 8, 20] {
+        for parked in [1, 4, 20] {
             let runtime = config.build();
             let drops = Drops::new();
             let handles: Vec<_> = (0..parked)
@@ -100,7 +100,7 @@ fn shutdown_names_the_suspended() {
             suspended(&runtime, parked);
             let error = runtime.shutdown(SHORT).unwrap_err();
             assert_eq!(error.remaining(), parked);
-            assert_eq!(error.given_up().len(), parked.min(8));
+            assert_eq!(error.given_up().len(), parked.min(4));
             let text = error.to_string();
             for greenlet in error.given_up() {
                 let same =
@@ -111,7 +111,7 @@ fn shutdown_names_the_suspended() {
                 assert_eq!(greenlet.spawned_at().file(), file!());
             }
             assert!(text.contains(file!()), "{text}");
-            assert_eq!(text.contains("and 12 more"), parked == 20, "{text}");
+            assert_eq!(text.contains("and 16 more"), parked == 20, "{text}");
             // That they are named does not let them go on, nor what they hold.
             error.given_up().iter().for_each(sward::Greenlet::unpark);
             drop(error);

@@ -436,7 +436,7 @@ impl ShutdownError {
         self.left.count
     }
 
-    /// Those of them that were suspended, or the first eight: their destructors have not run and never will.
+    /// Those of them that were suspended, or the first four: their destructors have not run and never will.
     ///
     /// # Examples
     ///

@@ -74,7 +74,7 @@ pub(crate) struct Left {
 }
 
 /// How many are named. Arbitrary: enough to find out what they are, and few enough for a line.
-const NAMED: usize = 8;
+const NAMED: usize = 4;
 
 impl Left {
     /// What is to be told of a runtime that has not ended yet, for one of its greenlets does not come back.
