@@ -84,7 +84,7 @@ fn work(runtime: &Runtime, drops: &Drops, made: &Arc<AtomicUsize>) {
     }
     if std::env::var_os(PLANTED_VARIABLE).is_some() {
         runtime.block_on(|| {
-            let lost = Box::new([7_u8; 1000]);
+            let lost = std::hint::black_box(Box::new([7_u8; 1000]));
             sward::yield_now();
             std::mem::forget(lost);
         });
