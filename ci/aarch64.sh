@@ -52,6 +52,7 @@ passed=0 failed=0
 arguments() {
     case $1 in
     homes_system) echo --skip processes ;;
+    fork_*) echo --test-threads=1 --skip processes ;;
     lib_* | net_many | net_runtimes | panic_* | runtime_* | stacks_*) echo --test-threads=1 ;;
     esac
 }

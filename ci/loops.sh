@@ -9,7 +9,8 @@
 #   LOOPS_LIMIT=300          seconds a run may take before it is dumped and killed (ci/watched.py)
 #
 # The runtime's own unit tests are among them, as `lib_sward`. The programs `examples_*` and `macros_ui` are left out, and
-# the unit tests of the harness: what they check does not depend on the schedule.
+# the unit tests of the harness: what they check does not depend on the schedule. `fork_commands` is, for it starts 8,000
+# processes.
 source "$(dirname "$0")/common.sh"
 
 count=${1:-$([ "${CI:-}" = true ] && echo 2 || echo 200)}
@@ -44,7 +45,7 @@ for profile in ${LOOPS_PROFILES:-debug release}; do
     [ "$profile" = debug ] || flags=(--profile "$profile")
     test_programs "$scratch/programs" -p sward -p sward-tests --lib --tests "${flags[@]}"
     while read -r name program <&3; do
-        case $name in lib_sward_tests | examples_* | macros_ui*) continue ;; esac
+        case $name in lib_sward_tests | examples_* | macros_ui* | fork_commands) continue ;; esac
         # shellcheck disable=SC2053 # a pattern on purpose
         [[ $name == ${LOOPS_ONLY:-*} ]] || continue
         directory=tests

@@ -32,7 +32,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// sward: runtime 'images' was dropped: greenlets that had not ended: 2; suspended among them, whose destructors will not run: 1: 'kitchen' (id 3, spawned at src/main.rs:5:5)
 /// ```
 ///
-/// Dropped inside one of its own greenlets, it ends in the background, after that greenlet has suspended or ended.
+/// Dropped inside one of its own greenlets, it ends in the background, after that greenlet has suspended or ended. In a child made
+/// by `fork` nothing happens: its threads are the parent's.
 ///
 /// # Examples
 ///
@@ -171,7 +172,7 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If called by a greenlet of this runtime, which can never see the end.
+    /// If called by a greenlet of this runtime, which can never see the end; in a child made by `fork`, where its threads are not.
     ///
     /// # Examples
     ///
@@ -369,6 +370,10 @@ impl Handle {
     }
 
     /// Counters of this runtime.
+    ///
+    /// # Panics
+    ///
+    /// In a child made by `fork` after the runtime was: see the crate's documentation, "Processes".
     ///
     /// # Examples
     ///
