@@ -21,7 +21,8 @@ if [ -z "$by" ]; then
     fi
 fi
 
-tests=()
+# The tests that it can run.
+programs=()
 case $by in
 lsan)
     export CARGO_TARGET_DIR="$target_dir/leaks" RUSTFLAGS='-Zsanitizer=leak' RUSTUP_TOOLCHAIN=nightly
@@ -35,25 +36,38 @@ valgrind)
     command -v valgrind >/dev/null || die 'neither a nightly compiler nor valgrind is installed'
     run valgrind --version
     test_programs "$scratch/programs" -p sward-tests --test leaks_churn
-    # Errors other than leaks are not asked for: a change of stacks confuses it about what is defined or accessible.
-    checker=(env SWARD_TEST_RUNTIMES=40 SWARD_TEST_LIMIT=300 valgrind --quiet --trace-children=yes --undef-value-errors=no
-        --suppressions="$PWD/ci/valgrind.supp" --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-        --error-exitcode=23)
-    tests=(fixed)
+    # It calls bytes of stacks inaccessible that are not, for it does not know whose they are. So it ends with the program's own
+    # status, and only its reports of losses count.
+    checker=(env SWARD_TEST_RUNTIMES=40 SWARD_TEST_LIMIT=300 valgrind --log-file="$scratch/report.%p" --trace-children=yes
+        --undef-value-errors=no --leak-check=full --show-leak-kinds=definite)
+    programs=(fixed)
     ;;
 *) die "LEAKS_BY=$by is neither lsan nor valgrind" ;;
 esac
 read -r _ program <"$scratch/programs"
 
-# With a leak in each runtime every test must fail, and by what the checker says.
-planted=0
-(cd tests && run env SWARD_TEST_PLANTED_LEAK=1 "${checker[@]}" "$program" "${tests[@]}" >"$scratch/planted" 2>&1) || planted=$?
-read -r good bad < <(results "$scratch/planted")
-if [ "$planted" -eq 0 ] || [ "$good" -gt 0 ] || [ "$bad" -eq 0 ] || ! grep -Eq 'LeakSanitizer: detected|definitely lost' "$scratch/planted"; then
-    cat "$scratch/planted"
+# What the checker has said of losses.
+losses() {
+    # LeakSanitizer writes none of the reports' files.
+    { cat "$@" 2>/dev/null || true; } | grep -E 'LeakSanitizer: detected|definitely lost in'
+}
+
+# With a leak in each runtime it must say so, and LeakSanitizer fails every test.
+(cd tests && run env SWARD_TEST_PLANTED_LEAK=1 "${checker[@]}" "$program" "${programs[@]}" >"$scratch/planted" 2>&1) || true
+if ! losses "$scratch/planted" "$scratch"/report.* >"$scratch/found" || { [ "$by" = lsan ] && grep -q '^test .* ok$' "$scratch/planted"; }; then
+    cat "$scratch/planted" "$scratch"/report.* || true
     die 'the planted leak was not found'
 fi
-echo "the planted leak was found by each of $bad tests"
+echo "the planted leak was found: $(wc -l <"$scratch/found") reports"
+rm -f "$scratch"/report.*
 
 cd tests
-tests "${checker[@]}" "$program" "${tests[@]}"
+status=0
+run "${checker[@]}" "$program" "${programs[@]}" 2>&1 | tee "$scratch/tests" || status=$?
+read -r good bad < <(results "$scratch/tests")
+[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+if losses "$scratch/tests" "$scratch"/report.*; then
+    cat "$scratch"/report.* 2>/dev/null || true
+    bad=$((bad + 1))
+fi
+close "$good" "$bad"

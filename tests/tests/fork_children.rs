@@ -116,7 +116,7 @@ const USES_OF_GREENLETS: &[Use] = &[
     ("accept", |it| drop(it.listener.accept())),
     ("join one of a new runtime", |_| {
         let runtime = Runtime::builder().workers(1).build().unwrap();
-        runtime.block_on(|| ());
+        runtime.spawn(sward::park).join().unwrap();
     }),
 ];
 

@@ -134,6 +134,10 @@ impl Shared {
             HomeKind::Fixed => workers,
         };
         let queues: Vec<Queues> = (0..workers).map(|_| Queues::new()).collect();
+        // The first thief makes what all queues of the process free their memory by, behind a lock that is never released in a
+        // child forked meanwhile. Here no worker is under way yet.
+        let nothing = queues[0].fresh.stealer().steal();
+        debug_assert!(nothing.is_empty());
         let remote = |queues: &Queues| {
             Arc::new(CachePadded::new(Remote {
                 next: AtomicPtr::new(ptr::null_mut()),
