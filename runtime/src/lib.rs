@@ -78,8 +78,10 @@
 //! [`main`] with what it returns.
 //!
 //! What holds for any forked process with threads holds there too: until it calls `exec`, POSIX allows it little, for a lock that
-//! another thread had at the moment of the fork is never released (glibc makes its heap an exception; Rust's standard error has
-//! such a lock, so even the message of a panic may wait for ever if another thread was writing). A process made by `clone` or
+//! another thread had at the moment of the fork is never released (glibc makes its heap an exception). Rust's own library
+//! has such locks: one of standard error, so that even the message of a panic may wait for ever if another thread was writing; one that
+//! each thread takes when it starts and when it ends, so that in a child forked at such a moment no other thread, and no runtime, can be
+//! started. A process made by `clone` or
 //! glibc's `_Fork`, which run no handlers, is not noticed.
 //!
 //! # The default runtime

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::process;
+
 /// A child that hangs is ended by a signal after so many seconds.
 const LIMIT: libc::c_uint = 60;
 
@@ -44,6 +46,13 @@ pub fn fork() -> Result<Forked, File> {
             })
         }
     }
+}
+
+/// The same as [`in_fork`], when every other thread sleeps: std has a lock that each of its threads takes when it starts and when
+/// it ends, and in a process forked at such a moment no thread can be started.
+pub fn in_quiet_fork(body: impl FnOnce() -> String) -> Forked {
+    process::quiet();
+    in_fork(body)
 }
 
 /// Runs `body` in a forked process, where what it returns is written; status 1 if it panics, with the panic's text.

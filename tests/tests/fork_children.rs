@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sward::net::{TcpListener, TcpStream};
 use sward::{Builder, Handle, JoinHandle, Runtime};
-use sward_tests::fork::{Forked, fork, in_fork};
+use sward_tests::fork::{Forked, fork, in_fork, in_quiet_fork};
 use sward_tests::{
     Config, Rng, Storm, Suspension, child, each_config, settle, storm, until, within_attempts,
 };
@@ -121,7 +121,7 @@ const USES_OF_GREENLETS: &[Use] = &[
 ];
 
 fn check_use((name, usage): Use, things: &mut Option<Things>) {
-    let forked = in_fork(|| {
+    let forked = in_quiet_fork(|| {
         usage(things.take().expect("the child has a copy"));
         "no panic".to_owned()
     });
@@ -224,12 +224,12 @@ fn what_touches_no_runtime_works() {
                 let things = Things::new(config);
                 let things = runtime.block_on(move || {
                     let mut things = Some(things);
-                    let forked = in_fork(|| untouched(things.take().unwrap()));
+                    let forked = in_quiet_fork(|| untouched(things.take().unwrap()));
                     assert_eq!(forked, fine("all well"));
                     things
                 });
                 let mut things = things;
-                let forked = in_fork(|| {
+                let forked = in_quiet_fork(|| {
                     sward::sleep(MOMENT);
                     sward::yield_now();
                     sward::park_timeout(MOMENT);
@@ -292,9 +292,9 @@ fn a_new_runtime_on_a_plain_thread_works() {
                     use_all(config);
                     "all well".to_owned()
                 };
-                assert_eq!(in_fork(all), fine("all well"));
+                assert_eq!(in_quiet_fork(all), fine("all well"));
                 let forked = runtime.block_on(move || {
-                    in_fork(|| {
+                    in_quiet_fork(|| {
                         let joined = thread::spawn(all).join().unwrap();
                         // What was a greenlet is still what it was.
                         assert!(sward::try_current().is_none());
@@ -324,10 +324,10 @@ fn grandchildren() {
         let runtime = config.build();
         assert_eq!(runtime.block_on(|| sward::spawn(|| 7).join().unwrap()), 7);
         if left != 0 {
-            let forked = in_fork(|| generation(config, left - 1));
+            let forked = in_quiet_fork(|| generation(config, left - 1));
             assert_eq!(forked, fine("the last"));
             let handle = runtime.handle();
-            let forked = in_fork(|| {
+            let forked = in_quiet_fork(|| {
                 drop(handle.spawn(|| ()));
                 String::new()
             });
@@ -346,16 +346,16 @@ fn the_default_runtime_starts_anew_if_it_had_not_been_started() {
         // There is a runtime, but it is not that.
         let other = Runtime::builder().workers(1).build().unwrap();
         let spawned = || sward::spawn(|| "spawned".to_owned()).join().unwrap();
-        assert_eq!(in_fork(spawned), fine("spawned"));
+        assert_eq!(in_quiet_fork(spawned), fine("spawned"));
         let of_greenlet = other.block_on(move || {
             // Not by what was a greenlet, whose runtime that would not be.
-            let forked = in_fork(spawned);
+            let forked = in_quiet_fork(spawned);
             assert!(forked.text.contains(MESSAGE), "{forked:?}");
-            in_fork(|| thread::spawn(spawned).join().unwrap())
+            in_quiet_fork(|| thread::spawn(spawned).join().unwrap())
         });
         assert_eq!(of_greenlet, fine("spawned"));
         // Started in the child only.
-        assert_eq!(in_fork(spawned), fine("spawned"));
+        assert_eq!(in_quiet_fork(spawned), fine("spawned"));
         assert_eq!(spawned(), "spawned");
         let uses: [fn() -> String; 4] = [
             || sward::spawn(String::new).join().unwrap(),
@@ -364,11 +364,11 @@ fn the_default_runtime_starts_anew_if_it_had_not_been_started() {
             || format!("{:?}", pair().0.read(&mut [0])),
         ];
         for usage in uses {
-            let forked = in_fork(usage);
+            let forked = in_quiet_fork(usage);
             assert_eq!(forked.status, 1, "{forked:?}");
             assert!(forked.text.contains(MESSAGE), "{forked:?}");
         }
-        let failed = in_fork(|| Builder::new().spawn(|| ()).unwrap_err().to_string());
+        let failed = in_quiet_fork(|| Builder::new().spawn(|| ()).unwrap_err().to_string());
         assert_eq!(failed.status, 0);
         assert!(failed.text.contains(MESSAGE), "{failed:?}");
         assert_eq!(spawned(), "spawned");
@@ -483,13 +483,13 @@ fn the_parents_sockets_stay_registered() {
                     let mut far = Some(receiver.recv().unwrap());
                     let far = runtime.block_on(move || {
                         if by_greenlet {
-                            assert_eq!(in_fork(|| drop_one(&mut far)), fine("dropped"));
+                            assert_eq!(in_quiet_fork(|| drop_one(&mut far)), fine("dropped"));
                         }
                         far
                     });
                     let mut far = far;
                     if !by_greenlet {
-                        assert_eq!(in_fork(|| drop_one(&mut far)), fine("dropped"));
+                        assert_eq!(in_quiet_fork(|| drop_one(&mut far)), fine("dropped"));
                     }
                     let reader = runtime.spawn(move || {
                         let mut byte = [0];
@@ -593,22 +593,21 @@ fn storms_of_processes() {
                     Suspension::any(rng).suspend();
                     if round % 4 == 0 {
                         theirs.fetch_add(1, SeqCst);
-                        let mut things = Some((near, parked, echo));
+                        let ended: Vec<_> = (0..300).map(|_| sward::spawn(|| ())).collect();
+                        until(|| ended.iter().all(JoinHandle::is_finished));
+                        let mut things = Some((near, parked, echo, ended));
                         let forked = in_fork(|| {
-                            let (near, parked, echo) = things.take().unwrap();
+                            let (near, parked, echo, ended) = things.take().unwrap();
                             parked.greenlet().unpark();
-                            drop((near, parked, echo));
+                            // Gives their memory back, to a depot whose locks somebody may have.
+                            drop((near, parked, echo, ended));
                             let refused = Builder::new().spawn(|| ()).unwrap_err();
                             assert!(refused.to_string().contains(MESSAGE));
-                            let number = thread::spawn(|| {
-                                let runtime = Runtime::builder().workers(1).build().unwrap();
-                                runtime.block_on(|| sward::spawn(|| 7).join().unwrap())
-                            });
-                            assert_eq!(number.join().unwrap(), 7);
+                            assert!(Command::new("true").status().unwrap().success());
                             "all well".to_owned()
                         });
                         assert_eq!(forked, fine("all well"));
-                        let (mut near, parked, echo) = things.unwrap();
+                        let (mut near, parked, echo, _) = things.unwrap();
                         near.write_all(b"!").unwrap();
                         near.read_exact(&mut [0]).unwrap();
                         parked.greenlet().unpark();
