@@ -54,6 +54,7 @@ arguments() {
     homes_system) echo --skip processes ;;
     # A debugger that is started beside running workers, for an emulator's stacks.
     stress_*) echo --test-threads=1 --skip is_dumped ;;
+    fork_*) echo --test-threads=1 --skip processes ;;
     lib_* | net_many | net_runtimes | panic_* | runtime_* | stacks_*) echo --test-threads=1 ;;
     esac
 }

@@ -10,7 +10,8 @@
 #
 # The runtime's own unit tests are among them, as `lib_sward`. The programs `examples_*` and `macros_ui` are left out, and
 # the unit tests of the harness: what they check does not depend on the schedule. So are `stress_smoke`, since ci/stress.sh runs for
-# long what it runs shortly, and `faults_*`, which ci/faults.sh loops.
+# long what it runs shortly, and `faults_*`, which ci/faults.sh loops; and `fork_commands`, for it starts 8,000
+# processes.
 source "$(dirname "$0")/common.sh"
 
 count=${1:-$([ "${CI:-}" = true ] && echo 2 || echo 200)}
@@ -45,7 +46,7 @@ for profile in ${LOOPS_PROFILES:-debug release}; do
     [ "$profile" = debug ] || flags=(--profile "$profile")
     test_programs "$scratch/programs" -p sward -p sward-tests --lib --tests "${flags[@]}"
     while read -r name program <&3; do
-        case $name in lib_sward_tests | examples_* | macros_ui* | stress_* | faults_*) continue ;; esac
+        case $name in lib_sward_tests | examples_* | macros_ui* | stress_* | faults_* | fork_commands) continue ;; esac
         # shellcheck disable=SC2053 # a pattern on purpose
         [[ $name == ${LOOPS_ONLY:-*} ]] || continue
         directory=tests

@@ -61,6 +61,29 @@
 //! `pthread_getattr_np` tells the stack of the home, not the greenlet's. The floating-point control words (rounding mode,
 //! exception masks) are not part of a switch: foreign code that changes them must restore them before the greenlet waits.
 //!
+//! # Processes
+//!
+//! [`std::process::Command`] works in greenlets, however many run one at the same time; to wait for a process it blocks the
+//! worker's thread.
+//!
+//! A raw `fork` without `exec` copies the thread that calls it, and no other: in the child there are no workers, and no
+//! greenlet runs. What was one and called `fork` goes on as the only thread of the child, without a runtime. **Whatever
+//! would use there a runtime from before the fork panics**, with a message that says `sward: this process was forked`:
+//! to spawn, block on, join a greenlet that has not ended, wait for a socket, shut down, ask for metrics; in what was a greenlet
+//! also to park, yield and sleep (on a plain thread these need no runtime). What gives an error, such as
+//! [`Builder::spawn`], gives one that says so. Dropping a runtime, a handle or a socket there, and
+//! [`unpark`](Greenlet::unpark), do nothing to the parent and wait for nobody; the operations of a socket that need not wait work. So
+//! does a new [`Runtime`], used by a plain thread of the child, and the default one if the parent had not started it. When the
+//! closure of what was a greenlet returns, the child ends by `_exit` with status 0; with 101 if it panics; in the body of
+//! [`main`] with what it returns.
+//!
+//! What holds for any forked process with threads holds there too: until it calls `exec`, POSIX allows it little, for a lock that
+//! another thread had at the moment of the fork is never released (glibc makes its heap an exception). Rust's own library
+//! has such locks: one of standard error, so that even the message of a panic may wait for ever if another thread was writing; one that
+//! each thread takes when it starts and when it ends, so that in a child forked at such a moment no other thread, and no runtime, can be
+//! started. A process made by `clone` or
+//! glibc's `_Fork`, which run no handlers, is not noticed.
+//!
 //! # The default runtime
 //!
 //! The first `spawn` (or [`main`]) starts it. The environment can set: `SWARD_WORKERS` (1 to 4,096; by default the

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::greenlet::{Greenlet, Myself};
+use crate::base::fork;
+use crate::greenlet::{Greenlet, Myself, is_severed};
 
 /// Parks the caller until [`Greenlet::unpark`]. The counterpart of [`std::thread::park`].
 ///
@@ -83,6 +84,7 @@ pub fn yield_now() {
 pub fn current() -> Greenlet {
     match try_current() {
         Some(greenlet) => greenlet,
+        None if is_severed() => fork::panic_left_behind(),
         None => panic!("sward::current was called on a plain thread; use sward::try_current there"),
     }
 }

@@ -5,6 +5,7 @@
 //! - [`storm`]: greenlets that go on until enough of them have migrated.
 //! - [`until`]: waits for a condition. Tests wait by it and never by a pause that is hoped to be long enough.
 //! - [`child`]: a test's body in a process of its own, for what ends a process, prints, or reads the environment.
+//! - [`fork`]: a process that is forked and executes nothing else.
 //! - [`Drops`], [`Rng`], [`Section`], [`identity`], [`process`]: small tools.
 //!
 //! The program `bin/stress` does everything at once, at random, for as long as one likes.
@@ -13,6 +14,7 @@
 pub mod child;
 mod config;
 mod drops;
+pub mod fork;
 pub mod identity;
 mod leak;
 pub mod process;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sward::{Builder, Handle, Runtime};
-use sward_tests::{Drops, each_config, until};
+use sward_tests::{Drops, child, each_config, process, until};
 
 const LONG: Duration = Duration::from_secs(100);
 const SHORT: Duration = Duration::from_millis(20);
@@ -75,6 +75,50 @@ fn shutdown_says_how_many_remain() {
             let error = handle.join().unwrap_err();
             assert!(error.is_cancelled() && !error.is_panic());
             assert!(!error.to_string().is_empty());
+        }
+    });
+}
+
+/// Those whose destructors will not run are named, up to a bound, and no others.
+#[test]
+fn shutdown_names_the_suspended() {
+    each_config(|config| {
+        for parked in [1, 4, 20] {
+            let runtime = config.build();
+            let drops = Drops::new();
+            let handles: Vec<_> = (0..parked)
+                .map(|number| {
+                    let held = drops.value();
+                    let body = move || {
+                        sward::park();
+                        drop(held);
+                    };
+                    let builder = Builder::new().name(format!("parked {number}"));
+                    builder.spawn_on(&runtime.handle(), body).unwrap()
+                })
+                .collect();
+            suspended(&runtime, parked);
+            let error = runtime.shutdown(SHORT).unwrap_err();
+            assert_eq!(error.remaining(), parked);
+            assert_eq!(error.given_up().len(), parked.min(4));
+            let text = error.to_string();
+            for greenlet in error.given_up() {
+                let same =
+                    |handle: &&sward::JoinHandle<()>| handle.greenlet().id() == greenlet.id();
+                let handle = handles.iter().find(same).expect("one of those");
+                assert_eq!(greenlet.name(), handle.greenlet().name());
+                assert!(text.contains(greenlet.name().unwrap()), "{text}");
+                assert_eq!(greenlet.spawned_at().file(), file!());
+            }
+            assert!(text.contains(file!()), "{text}");
+            assert_eq!(text.contains("and 16 more"), parked == 20, "{text}");
+            // That they are named does not let them go on, nor what they hold.
+            error.given_up().iter().for_each(sward::Greenlet::unpark);
+            drop(error);
+            assert_eq!(drops.count(), 0);
+            for handle in handles {
+                assert!(handle.join().unwrap_err().is_cancelled());
+            }
         }
     });
 }
@@ -254,4 +298,52 @@ fn unparking_while_it_ends() {
             unparker.join().unwrap();
         }
     });
+}
+
+/// Nothing is given up without a word, however a runtime is dropped.
+#[test]
+fn dropping_says_what_was_given_up() {
+    let drop_by_itself = |runtime: Runtime| {
+        let over = runtime.handle();
+        let (gives, given) = mpsc::channel();
+        let last = runtime.spawn(move || drop(given.recv().unwrap()));
+        gives.send(runtime).unwrap();
+        let _ = last.join();
+        until(|| Builder::new().spawn_on(&over, || ()).is_err());
+    };
+    let ways: [(&str, &dyn Fn(Runtime)); 2] = [("outside", &drop), ("inside", &drop_by_itself)];
+    for (way, dropped) in ways {
+        let body = || {
+            let runtime = Runtime::builder().workers(2).name("kitchen").build();
+            let runtime = runtime.unwrap();
+            for name in ["stove", "sink"] {
+                let builder = Builder::new().name(name);
+                drop(builder.spawn_on(&runtime.handle(), sward::park).unwrap());
+            }
+            suspended(&runtime, 2);
+            let threads = process::threads();
+            dropped(runtime);
+            // In the background, perhaps: those of the homes of the two stay.
+            until(|| process::threads() < threads - 2);
+            // Of a runtime that leaves nothing, nothing is said.
+            let quiet = Runtime::builder().workers(2).name("hall").build();
+            let quiet = quiet.unwrap();
+            quiet.block_on(sward::yield_now);
+            drop(quiet);
+        };
+        let name = format!("dropping_says_what_was_given_up/{way}");
+        child::run(&name, &[], body, |ended| {
+            ended.succeeded();
+            for text in [
+                "'kitchen' was dropped",
+                "'stove' (id",
+                "'sink' (id",
+                file!(),
+            ] {
+                assert!(ended.errors_with(text) > 0, "{text}: {ended}");
+            }
+            assert_eq!(ended.errors_with("sward: "), 1, "{ended}");
+            assert_eq!(ended.errors_with("hall"), 0, "{ended}");
+        });
+    }
 }

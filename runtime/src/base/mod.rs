@@ -3,11 +3,12 @@
 //! `sync` decides once between std's atomics and loom's; `abort` turns an unwind out of runtime code into an
 //! abort; `link` is the intrusive link that puts a greenlet into a list without allocating; `rng` is the
 //! scheduler's cheap random source; `threads` counts those that do nothing by themselves; `lock` decides about poisoning;
-//! `say` and `unwind` are for what goes wrong where nobody can be told; `fault` lets tests have the system refuse things.
-//! Nothing here may switch, block or call user code.
+//! `fork` gives out numbers and knows which are from before a fork; `say` and `unwind` are for what goes wrong where nobody can
+//! be told; `fault` lets tests have the system refuse things. Nothing here may switch, block or call user code.
 
 pub(crate) mod abort;
 pub(crate) mod fault;
+pub(crate) mod fork;
 pub(crate) mod link;
 pub(crate) mod lock;
 pub(crate) mod rng;

@@ -16,6 +16,8 @@ use std::ptr::NonNull;
 use super::handle::Greenlet;
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
 use super::memory;
+use super::sys_fork::{leave, leave_if_severed};
+use crate::base::fork;
 use crate::base::say::say;
 use crate::base::unwind::drop_quietly;
 
@@ -57,9 +59,14 @@ impl Unrun {
         SendUnrun(self)
     }
 
-    /// Drops the closure. A panic of a destructor goes no further.
+    /// Drops the closure. A panic of a destructor goes no further; nor does a process that a destructor has forked, for the
+    /// caller is runtime code, which has nothing to go on with there.
     pub(crate) fn drop_here(self) {
+        let process = fork::process();
         drop_quietly(self.0);
+        if fork::process() != process {
+            leave();
+        }
     }
 }
 
@@ -178,7 +185,10 @@ where
         let Body::Closure(f) = mem::replace(unsafe { &mut *body }, Body::Empty) else {
             unreachable!("a greenlet ran twice")
         };
-        let outcome = catch_unwind(AssertUnwindSafe(f)).map_err(Failure::Panic);
+        let outcome = catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+            leave_if_severed();
+            Failure::Panic(payload)
+        });
         // SAFETY: we are its greenlet.
         unsafe { Self::set_result(header, outcome) };
     }

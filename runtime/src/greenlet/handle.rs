@@ -137,7 +137,8 @@ impl Greenlet {
     /// As [`std::thread::Thread::unpark`]: if the greenlet is not parked, its next `park` returns at once; several
     /// calls before that count as one. Only `park` and `park_timeout` are ended by it: a greenlet that sleeps, joins
     /// or waits for a socket goes on doing so. What the caller did before is seen by the greenlet after. Callable from
-    /// greenlets and threads; never blocks. Nothing happens if the greenlet has ended.
+    /// greenlets and threads; never blocks. Nothing happens if the greenlet has ended, or is one of the process that this one was
+    /// forked from.
     ///
     /// One unparked by a greenlet runs when that leaves its worker, next; if it does not, but computes or blocks its thread,
     /// another worker takes over after some 10 to 20 ms.

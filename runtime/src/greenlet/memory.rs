@@ -15,6 +15,7 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
+use super::renewed::Renewed;
 use super::switch::Carrier;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
@@ -100,7 +101,7 @@ impl Cells {
         let block = loaded.pop().unwrap_or_else(|| {
             loaded = pair.spare.replace(Magazine::EMPTY);
             if loaded.length == 0 {
-                loaded = DEPOT.draw(class);
+                loaded = DEPOT.get().draw(class);
             }
             loaded.pop().expect("the depot's magazines are not empty")
         });
@@ -117,7 +118,7 @@ impl Cells {
         if loaded.length == MAGAZINE {
             let full = pair.spare.replace(loaded);
             if full.length != 0 {
-                DEPOT.stow(class, full);
+                DEPOT.get().stow(class, full);
             }
             loaded = Magazine::EMPTY;
         }
@@ -133,7 +134,7 @@ impl Drop for Cells {
             for half in [&pair.loaded, &pair.spare] {
                 let magazine = half.replace(Magazine::EMPTY);
                 if magazine.length != 0 {
-                    DEPOT.stow(class, magazine);
+                    DEPOT.get().stow(class, magazine);
                 }
             }
         }
@@ -143,16 +144,19 @@ impl Drop for Cells {
 /// What no worker has at hand.
 struct Depot([Mutex<Store>; CLASSES]);
 
-static DEPOT: Depot = Depot(
-    [const {
-        Mutex::new(Store {
-            magazines: Vec::new(),
-            loose: Magazine::EMPTY,
-            chunk: 0..0,
-            cut: 0,
-        })
-    }; CLASSES],
-);
+/// A forked child cuts its own chunks: what lies in the parent's depot, and with the workers that are not there, is left alone.
+static DEPOT: Renewed<Depot> = Renewed::new(|| {
+    Depot(
+        [const {
+            Mutex::new(Store {
+                magazines: Vec::new(),
+                loose: Magazine::EMPTY,
+                chunk: 0..0,
+                cut: 0,
+            })
+        }; CLASSES],
+    )
+});
 
 struct Store {
     /// None is empty.
@@ -281,7 +285,7 @@ pub(super) fn room_for<T>() -> NonNull<T> {
     if let Some(class) = class_of::<T>() {
         let block = match cells_here() {
             Some(cells) => cells.take(class),
-            None => DEPOT.take(class),
+            None => DEPOT.get().take(class),
         };
         return block.cast();
     }
@@ -305,7 +309,7 @@ pub(super) unsafe fn remove<T>(place: NonNull<T>) {
             // SAFETY: a block of this class, which is free now.
             Some(cells) => unsafe { cells.give(class, memory) },
             // SAFETY: as above.
-            None => unsafe { DEPOT.give(class, memory) },
+            None => unsafe { DEPOT.get().give(class, memory) },
         },
         // SAFETY: `room_for` got it from there, with this layout.
         None => unsafe { dealloc(memory.as_ptr(), Layout::new::<T>()) },

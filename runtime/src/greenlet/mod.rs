@@ -10,6 +10,7 @@
 //! - `overflow`, `sys_fault`: the report of a stack that was too small;
 //! - `sys_inquiry`: which greenlet a thread runs, asked from elsewhere;
 //! - `unwinding`: keeps std's panic count with the greenlet it belongs to;
+//! - `sys_fork`, `renewed`: what a forked child is told, and has anew;
 //! - `handle`: the public `Greenlet`.
 //!
 //! Rights are values: a [`Runnable`](header::Runnable) is the only right to run a greenlet; it exists once, and only
@@ -21,10 +22,12 @@ mod handle;
 mod header;
 mod memory;
 mod overflow;
+mod renewed;
 mod stack_mark;
 mod state;
 pub(crate) mod switch;
 mod sys_fault;
+mod sys_fork;
 #[cfg_attr(target_os = "linux", path = "sys_inquiry_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "sys_inquiry_other.rs")]
 mod sys_inquiry;
@@ -40,6 +43,7 @@ pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
 pub(crate) use overflow::OverflowWatch;
+pub(crate) use sys_fork::{assert_not_severed, is_severed, watch_forks};
 pub(crate) use sys_inquiry::ask;
 pub(crate) use token::{Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};

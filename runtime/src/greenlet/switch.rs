@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use super::header::{Header, Runnable, from_slot};
 use super::memory::Cells;
-use super::unwinding;
+use super::{sys_fork, unwinding};
 use crate::base::abort::AbortOnUnwind;
 use crate::context::{Context, Transfer};
 use crate::home::{self, Errno, slot};
@@ -145,6 +145,11 @@ impl Carrier {
             cells: Cells::new(),
             stacks,
         }
+    }
+
+    /// The thread pointer of the worker's thread.
+    pub(super) fn identity(&self) -> usize {
+        self.identity
     }
 
     pub(super) fn cells(&self) -> &Cells {
@@ -306,6 +311,10 @@ pub(super) unsafe fn end(header: NonNull<Header>) -> NonNull<Header> {
     // SAFETY: the slot of our own identity.
     let slot = unsafe { &*slot() };
     let carrier = slot.carrier().cast::<Carrier>();
+    if carrier.is_null() {
+        // The process was forked in it.
+        sys_fork::leave();
+    }
     // From here on it is the worker that acts.
     slot.set(ptr::null(), carrier.cast());
     // SAFETY: as in `suspend`.

@@ -17,6 +17,7 @@ use std::sync::{Mutex, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::header::{GreenletRef, Header, from_slot};
+use super::renewed::Renewed;
 use crate::base::lock::lock;
 use crate::home::{Errno, slot};
 
@@ -46,8 +47,8 @@ static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 /// Which greenlet runs on thread `thread`, and the return addresses on its stack, innermost first, if the worker there is still in turn `turn`.
 /// `None` if it is not, or does not answer in time.
 pub(crate) fn ask(thread: u32, turns: &AtomicU32, turn: u32) -> Option<(GreenletRef, Vec<usize>)> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = lock(&ONE);
+    static ONE: Renewed<Mutex<()>> = Renewed::new(|| Mutex::new(()));
+    let _one = lock(ONE.get());
     install();
     TURNS.store(ptr::from_ref(turns).cast_mut(), Relaxed);
     TURN.store(turn, Relaxed);

@@ -5,12 +5,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use super::header::GreenletRef;
+use super::sys_fork::assert_not_severed;
 use super::wait_word::{Epoch, Fire, WaitWord};
+use crate::base::fork;
 use crate::base::lock::lock;
 use crate::base::threads::Counted;
 
@@ -72,11 +74,14 @@ pub(crate) struct ThreadOwner {
     /// While it sleeps without a deadline and has not been woken, it is counted.
     asleep: Mutex<Option<Counted>>,
     wake: Condvar,
+    /// The process it was made in, as `fork::process` has it.
+    process: u64,
 }
 
 impl ThreadOwner {
     fn new() -> Self {
         Self {
+            process: fork::process(),
             word: WaitWord::new(),
             asleep: Mutex::new(None),
             wake: Condvar::new(),
@@ -86,11 +91,19 @@ impl ThreadOwner {
     /// The calling thread's. `std::thread::park` is not used for waiting: its token belongs to the user.
     pub(crate) fn current() -> Arc<Self> {
         thread_local! {
-            static CURRENT: OnceCell<Arc<ThreadOwner>> = const { OnceCell::new() };
+            static CURRENT: RefCell<Option<Arc<ThreadOwner>>> = const { RefCell::new(None) };
         }
+        assert_not_severed();
         // A thread that is running its thread-local destructors gets one for this wait only.
         CURRENT
-            .try_with(|current| current.get_or_init(|| Arc::new(Self::new())).clone())
+            .try_with(|current| {
+                let mut current = current.borrow_mut();
+                match &*current {
+                    Some(owner) if owner.process == fork::process() => owner.clone(),
+                    // In a forked child, somebody who is not there may have the lock.
+                    _ => current.insert(Arc::new(Self::new())).clone(),
+                }
+            })
             .unwrap_or_else(|_| Arc::new(Self::new()))
     }
 

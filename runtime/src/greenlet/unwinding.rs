@@ -28,6 +28,7 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 
+use super::renewed::Renewed;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::context::{Context, Transfer};
@@ -50,7 +51,7 @@ struct Credit {
 // SAFETY: its frames are those of `raise_and_catch`, which may go on on another thread: see the module.
 unsafe impl Send for Credit {}
 
-static STORE: Mutex<Vec<Credit>> = Mutex::new(Vec::new());
+static STORE: Renewed<Mutex<Vec<Credit>>> = Renewed::new(|| Mutex::new(Vec::new()));
 
 /// A number of panics that a suspended greenlet has laid down.
 #[must_use]
@@ -72,7 +73,7 @@ pub(super) fn lay_down() -> LaidDown {
 pub(super) fn take_up(panics: LaidDown) {
     for _ in 0..panics.0 {
         let credit = raise_credit();
-        lock(&STORE).push(credit);
+        lock(STORE.get()).push(credit);
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn take_up(panics: LaidDown) {
 fn lay_down_all() -> LaidDown {
     let mut count = 0;
     while std::thread::panicking() {
-        let stored = lock(&STORE).pop();
+        let stored = lock(STORE.get()).pop();
         let Some(credit) = stored.or_else(credit_from_a_thread) else {
             // No thread to be had: the count stays in the home, visible to those who share it, until we are back.
             break;

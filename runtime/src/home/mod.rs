@@ -189,6 +189,17 @@ pub(crate) fn identity() -> usize {
     pointer::get()
 }
 
+/// The process was forked by the calling thread; `worker` is the thread pointer of the worker that it was, if it was one.
+/// Async-signal-safe.
+pub(crate) fn after_fork(worker: Option<usize>) {
+    sys::forget_threads();
+    if let Some(worker) = worker
+        && worker != pointer::get()
+    {
+        sys::forsake(worker);
+    }
+}
+
 /// Loads the thread pointer `identity`, unless it is loaded.
 ///
 /// # Safety

@@ -18,6 +18,8 @@ pub(crate) struct Slot {
     carrier: Cell<*const ()>,
     /// Where the identity's errno is, once it can be a home: a call of libc saved at each switch.
     errno: Cell<*mut i32>,
+    /// In a child made by `fork` in a greenlet: what ran here was that greenlet, which is none any more.
+    severed: Cell<bool>,
 }
 
 thread_local! {
@@ -26,6 +28,7 @@ thread_local! {
             greenlet: Cell::new(ptr::null()),
             carrier: Cell::new(ptr::null()),
             errno: Cell::new(ptr::null_mut()),
+            severed: Cell::new(false),
         }
     };
 }
@@ -55,6 +58,19 @@ impl Slot {
     pub(crate) fn set(&self, greenlet: *const (), carrier: *const ()) {
         self.greenlet.set(greenlet);
         self.carrier.set(carrier);
+    }
+
+    /// The process was forked, by what runs here: neither a worker carries it, nor is it a greenlet, from now on.
+    pub(crate) fn sever(&self) {
+        if !self.greenlet.get().is_null() {
+            self.severed.set(true);
+        }
+        self.set(ptr::null(), ptr::null());
+    }
+
+    /// Whether what runs here was a greenlet before the process was forked.
+    pub(crate) fn is_severed(&self) -> bool {
+        self.severed.get()
     }
 }
 

@@ -9,9 +9,8 @@
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::ptr;
-use std::sync::Once;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize};
 
 use rustix::thread::{Pid, gettid};
 
@@ -109,6 +108,11 @@ const RSEQ_UNREGISTER: c_int = 1;
 /// The size glibc registers when the kernel knows no larger one.
 const RSEQ_SIZE: c_long = 32;
 
+/// Where glibc keeps a thread's rseq area, from its pointer on, and the length it registered; 0 until `withdraw` has found
+/// out. Facts about the libc, so relaxed: whoever reads them in a forked child has them from before, or has no home.
+static RSEQ_OFFSET: AtomicIsize = AtomicIsize::new(0);
+static RSEQ_LENGTH: AtomicIsize = AtomicIsize::new(0);
+
 /// Makes the calling thread fit to lend its identity `pointer`. False if it cannot be: the kernel goes on writing into it.
 #[must_use]
 pub(super) fn withdraw(pointer: usize) -> bool {
@@ -129,17 +133,9 @@ pub(super) fn withdraw(pointer: usize) -> bool {
     // The length must be the one that was registered, which glibc publishes under different names over time: its
     // fixed size first, then the size of the features it announces.
     for length in [RSEQ_SIZE, c_long::from(size)] {
-        // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
-        let unregister = || unsafe {
-            libc::syscall(
-                libc::SYS_rseq,
-                area,
-                length,
-                RSEQ_UNREGISTER,
-                RSEQ_SIGNATURE,
-            )
-        };
-        if fault::at(Door::Rseq).is_ok() && unregister() == 0 {
+        if fault::at(Door::Rseq).is_ok() && unregister(area, length) {
+            RSEQ_OFFSET.store(offset, Relaxed);
+            RSEQ_LENGTH.store(length as isize, Relaxed);
             return true;
         }
     }
@@ -152,6 +148,35 @@ pub(super) fn withdraw(pointer: usize) -> bool {
             .read_volatile()
     };
     processor < 0
+}
+
+/// Takes the calling thread's rseq area back from the kernel. True if it was that.
+fn unregister(area: usize, length: c_long) -> bool {
+    // SAFETY: unregistering reads nothing but its arguments; after it the kernel no longer writes the area.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rseq,
+            area,
+            length,
+            RSEQ_UNREGISTER,
+            RSEQ_SIGNATURE,
+        )
+    };
+    result == 0
+}
+
+/// For the only thread of a forked child, which was the worker whose own thread pointer is `worker` and runs in another
+/// identity: glibc takes it for the thread of that identity, and gives the stack of the worker's thread to the next one that
+/// is started. The kernel must not write into that stack any more. Async-signal-safe.
+pub(super) fn forsake(worker: usize) {
+    let length = RSEQ_LENGTH.load(Relaxed) as c_long;
+    if length != 0 {
+        // If it fails, nothing was registered.
+        unregister(
+            worker.wrapping_add_signed(RSEQ_OFFSET.load(Relaxed)),
+            length,
+        );
+    }
 }
 
 /// The value of a data symbol that not every libc has.
@@ -181,36 +206,40 @@ type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 /// glibc's handler; 0 until the wrapper is in place.
 static INNER: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts the wrapper before glibc's handler, once. A thread must have been started before: glibc installs its handler
-/// with the first.
+/// Puts the wrapper before glibc's handler. A thread must have been started before: glibc installs its handler with the
+/// first.
+///
+/// Two threads may do so at the same time, and find and store the same. A `Once` would stay unfinished for ever in a child that
+/// is forked meanwhile.
 pub(super) fn wrap_setxid() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let mut action = KernelAction {
-            handler: 0,
-            flags: 0,
-            restorer: 0,
-            mask: 0,
-        };
-        // SAFETY: the layout is the kernel's for this architecture and 8 the size of its signal set; libc refuses this
-        // signal, hence the raw calls. The wrapper takes three arguments, so only such a handler is wrapped.
-        unsafe {
-            let set = size_of::<u64>();
-            let null = ptr::null::<KernelAction>();
-            let read = libc::syscall(
-                libc::SYS_rt_sigaction,
-                SIGSETXID,
-                null,
-                &raw mut action,
-                set,
-            );
-            let real = action.handler > 1 && action.flags & libc::SA_SIGINFO as c_ulong != 0;
-            if read != 0 || !real {
-                return;
-            }
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.load(Relaxed) {
+        return;
+    }
+    let mut action = KernelAction {
+        handler: 0,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
+    let wrapper = on_setxid as Handler as usize;
+    // SAFETY: the layout is the kernel's for this architecture and 8 the size of its signal set; libc refuses this
+    // signal, hence the raw calls. The wrapper takes three arguments, so only such a handler is wrapped.
+    unsafe {
+        let set = size_of::<u64>();
+        let null = ptr::null::<KernelAction>();
+        let read = libc::syscall(
+            libc::SYS_rt_sigaction,
+            SIGSETXID,
+            null,
+            &raw mut action,
+            set,
+        );
+        let real = action.handler > 1 && action.flags & libc::SA_SIGINFO as c_ulong != 0;
+        if read == 0 && real && action.handler != wrapper {
             // Release: pairs with the acquire in the wrapper.
             INNER.store(action.handler, Release);
-            action.handler = on_setxid as Handler as usize;
+            action.handler = wrapper;
             // A greenlet's stack may be small: use the worker's alternate one.
             action.flags |= libc::SA_ONSTACK as c_ulong;
             libc::syscall(
@@ -221,7 +250,9 @@ pub(super) fn wrap_setxid() {
                 set,
             );
         }
-    });
+    }
+    // Relaxed: who sees it not done does it again.
+    DONE.store(true, Relaxed);
 }
 
 /// The wrapper. Async-signal-safe: it reads atomics and makes one system call; it uses no thread-local.
@@ -281,6 +312,12 @@ fn own_pointer(tid: Pid) -> Option<usize> {
     nodes()
         .find(|node| node.tid.load(Acquire) == tid)
         .map(|node| node.pointer.load(Relaxed))
+}
+
+/// For a forked child: no thread of those noted is here, and their numbers are given to others. Async-signal-safe.
+pub(super) fn forget_threads() {
+    // Relaxed: there is no other thread.
+    nodes().for_each(|node| node.tid.store(0, Relaxed));
 }
 
 /// A thread's entry in the list, until it is dropped.

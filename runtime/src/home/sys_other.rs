@@ -42,6 +42,12 @@ pub(super) fn withdraw(_pointer: usize) -> bool {
 /// Nothing to wrap.
 pub(super) fn wrap_setxid() {}
 
+/// Nothing was noted.
+pub(super) fn forget_threads() {}
+
+/// Never called.
+pub(super) fn forsake(_worker: usize) {}
+
 /// A thread's entry, which no handler needs here.
 #[derive(Debug)]
 pub(super) struct Registered;

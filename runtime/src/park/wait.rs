@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use crate::greenlet::switch::{Request, spend_budget as spend, suspend};
 use crate::greenlet::{
-    Begin, Epoch, Myself, Owner, Reason, ThreadOwner, Token, UNPARKED, WaitWord, is_greenlet,
+    Begin, Epoch, Myself, Owner, Reason, ThreadOwner, Token, UNPARKED, WaitWord,
+    assert_not_severed, is_greenlet,
 };
 use crate::home::Errno;
 
@@ -153,7 +154,10 @@ pub(crate) fn park() {
                 debug_assert_eq!(ended, Some(UNPARKED), "only unpark ends an open wait");
             }
         }
-        None => std::thread::park(),
+        None => {
+            assert_not_severed();
+            std::thread::park();
+        }
     }
 }
 
@@ -167,7 +171,10 @@ pub(crate) fn park_until(deadline: Instant) {
                 let _ = wait.park_until(Some(deadline));
             }
         }
-        None => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => {
+            assert_not_severed();
+            std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 }
 
@@ -176,6 +183,7 @@ pub(crate) fn yield_now() {
     if is_greenlet() {
         suspend(Request::Yield);
     } else {
+        assert_not_severed();
         std::thread::yield_now();
     }
 }

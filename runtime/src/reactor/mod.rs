@@ -33,6 +33,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, TryLockError};
 
+use crate::base::fork;
 pub(crate) use readiness::{Direction, Look};
 use registry::Registry;
 use source::Shared;
@@ -49,6 +50,8 @@ pub(crate) struct Reactor {
     desk: Mutex<Desk>,
     /// A notification waits for the next `Seat::wait`.
     notified: AtomicBool,
+    /// See `fork`.
+    number: u64,
 }
 
 impl Reactor {
@@ -59,6 +62,7 @@ impl Reactor {
             registry: Registry::default(),
             desk: Mutex::new(Desk::new()),
             notified: AtomicBool::new(false),
+            number: fork::reserve(1).start,
         }))
     }
 
@@ -81,11 +85,20 @@ impl Reactor {
     }
 
     fn deregister(&self, fd: BorrowedFd<'_>, place: usize) {
+        if self.is_left_behind() {
+            // A forked child has the same poller as its parent, which would lose its own registration.
+            return;
+        }
         // If this fails, the descriptor was closed behind our back. A duplicate may keep the registration alive in the
         // kernel, events and all, so the source must not die.
         if self.driver.delete(fd).is_ok() {
             self.registry.bury(place);
         }
+    }
+
+    /// Whether it was made before the fork that made this process: nobody polls.
+    fn is_left_behind(&self) -> bool {
+        fork::is_left_behind(self.number)
     }
 
     /// The right to poll, unless somebody has it.

@@ -14,6 +14,7 @@ use super::Reactor;
 use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
 use super::sys_seat::Key;
+use crate::base::fork;
 use crate::park::WaitQueue;
 use crate::park::{Ended, Reason, Wait};
 
@@ -87,6 +88,8 @@ pub(crate) struct Source {
     shared: Arc<Shared>,
     /// Its place in the registry.
     place: usize,
+    /// The reactor's: see `fork`.
+    number: u64,
 }
 
 impl Source {
@@ -95,6 +98,7 @@ impl Source {
             reactor: Arc::downgrade(reactor),
             shared,
             place,
+            number: reactor.number,
         }
     }
 
@@ -127,6 +131,9 @@ impl Source {
 
     /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
+        if fork::is_left_behind(self.number) {
+            fork::panic_left_behind();
+        }
         let wait = Wait::begin(match direction {
             Direction::Read => Reason::Readable,
             Direction::Write => Reason::Writable,

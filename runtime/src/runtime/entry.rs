@@ -11,6 +11,7 @@ use super::handle::Runtime;
 use super::join::JoinHandle;
 use super::spawn::refused;
 use crate::context;
+use crate::greenlet::is_severed;
 
 /// The arguments of an attribute.
 #[derive(Clone, Copy, Default, Debug)]
@@ -41,7 +42,7 @@ impl Config {
 pub fn main<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCode {
     match config.checked().and_then(default_runtime) {
         // What the body returns need not be `Send`, so it is reported where it is.
-        Ok(runtime) => runtime.block_on(move || body().report()),
+        Ok(runtime) => runtime.block_on(move || reported(body)),
         Err(error) => {
             let _ = writeln!(io::stderr(), "Error: {error}");
             ExitCode::FAILURE
@@ -49,9 +50,21 @@ pub fn main<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCo
     }
 }
 
+/// Runs a body and reports what it returns. If it has forked the process and this is the child, nobody waits for the report:
+/// the process ends with it, as it would after the return of a plain `main`.
+fn reported<T: Termination>(body: fn() -> T) -> ExitCode {
+    let code = body().report();
+    if is_severed() {
+        // What the number in a code is cannot be asked.
+        let number = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code);
+        std::process::exit(number.unwrap_or(u8::MAX).into());
+    }
+    code
+}
+
 /// Runs a `#[sward::test]` body in a greenlet of a runtime of its own.
 pub fn test<T: Termination + 'static>(config: Config, body: fn() -> T) -> ExitCode {
-    test_runtime(config).block_on(move || body().report())
+    test_runtime(config).block_on(move || reported(body))
 }
 
 /// The same for a body that returns nothing.

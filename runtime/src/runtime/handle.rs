@@ -10,8 +10,10 @@ use super::builder::RuntimeBuilder;
 use super::default;
 use super::join::JoinHandle;
 use super::spawn::{Builder, refused};
+use crate::base::fork;
 use crate::base::say::say;
-use crate::scheduler::{Crew, Metrics, Settings, Shared, StackUsage};
+use crate::greenlet::{Greenlet, is_severed, watch_forks};
+use crate::scheduler::{Crew, Left, Metrics, Settings, Shared, StackUsage};
 
 /// How long after its deadline `shutdown` waits for the workers to come back from the greenlets they run.
 const GRACE: Duration = Duration::from_secs(1);
@@ -24,8 +26,14 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// Dropping a runtime shuts it down without waiting for its greenlets: each worker returns after the greenlet it runs has
 /// suspended or ended, and what is left is given up as [`shutdown`](Self::shutdown) describes, with a line on standard
-/// error that says how many that were. Dropped inside one of its own greenlets, it ends in the background, after that
-/// greenlet has suspended or ended.
+/// error that says how many that were, and names the first of those whose destructors will not run:
+///
+/// ```text
+/// sward: runtime 'images' was dropped: greenlets that had not ended: 2; suspended among them, whose destructors will not run: 1: 'kitchen' (id 3, spawned at src/main.rs:5:5)
+/// ```
+///
+/// Dropped inside one of its own greenlets, it ends in the background, after that greenlet has suspended or ended. In a child made
+/// by `fork` nothing happens: its threads are the parent's.
 ///
 /// # Examples
 ///
@@ -72,6 +80,7 @@ impl Runtime {
     }
 
     pub(super) fn start(settings: Settings) -> io::Result<Self> {
+        watch_forks()?;
         let crew = Crew::start(settings)?;
         Ok(Self {
             handle: Handle::new(crew.shared().clone()),
@@ -159,11 +168,11 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If greenlets were left: the error says how many.
+    /// If greenlets were left: the error says how many, and names the first of those that were suspended.
     ///
     /// # Panics
     ///
-    /// If called by a greenlet of this runtime, which can never see the end.
+    /// If called by a greenlet of this runtime, which can never see the end; in a child made by `fork`, where its threads are not.
     ///
     /// # Examples
     ///
@@ -184,14 +193,19 @@ impl Runtime {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn shutdown(mut self, limit: Duration) -> Result<(), ShutdownError> {
+        self.handle.assert_here();
         assert!(
             !self.is_inside(),
             "a runtime cannot be shut down by one of its own greenlets"
         );
-        match self.end(limit) {
-            0 => Ok(()),
-            remaining => Err(ShutdownError { remaining }),
+        match self.end(limit, false) {
+            Left { count: 0, .. } => Ok(()),
+            left => Err(ShutdownError { left }),
         }
+    }
+
+    pub(super) fn handle_ref(&self) -> &Handle {
+        &self.handle
     }
 
     /// Whether the caller is a greenlet of this runtime.
@@ -200,17 +214,26 @@ impl Runtime {
             .is_some_and(|shared| Arc::ptr_eq(&shared, &self.handle.shared))
     }
 
-    /// Ends the runtime; returns how many greenlets were left.
-    fn end(&mut self, limit: Duration) -> usize {
+    /// Ends the runtime; returns which greenlets were left.
+    fn end(&mut self, limit: Duration, dropped: bool) -> Left {
         let Some(crew) = self.crew.take() else {
-            return 0;
+            return Left::default();
         };
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now + FAR);
-        let ending = crew.end(deadline);
-        ending
-            .wait(deadline.checked_add(GRACE).unwrap_or(deadline))
-            .unwrap_or_else(|| self.handle.shared.live())
+        let ending = crew.end(deadline, dropped);
+        let left = ending.wait(deadline.checked_add(GRACE).unwrap_or(deadline));
+        left.unwrap_or_else(|| {
+            let left = Left::so_far(&self.handle.shared);
+            if dropped {
+                let name = &self.handle.shared.settings().name;
+                say(format_args!(
+                    "runtime '{name}' was dropped while a greenlet of it runs that neither suspends nor ends, and ends after \
+                     that: {left}"
+                ));
+            }
+            left
+        })
     }
 }
 
@@ -219,20 +242,21 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if self.is_inside() {
+        if self.handle.shared.is_left_behind() {
+            // Its threads are those of the process that this one was forked from.
+            std::mem::forget(self.crew.take());
+            return;
+        }
+        if self.is_inside() || is_severed() {
             if let Some(crew) = self.crew.take() {
-                // Not waited for: it ends after the caller has.
-                drop(crew.end(Instant::now()));
+                // Not waited for: it ends after the caller has. Or the caller is what was a greenlet when the process was
+                // forked, and must not wait for anything.
+                drop(crew.end(Instant::now(), true));
             }
             return;
         }
-        let left = self.end(Duration::ZERO);
-        if left != 0 {
-            let name = &self.handle.shared.settings().name;
-            say(format_args!(
-                "runtime '{name}' was dropped with {left} greenlets that had not ended"
-            ));
-        }
+        // What was left has been said.
+        let _ = self.end(Duration::ZERO, true);
     }
 }
 
@@ -243,6 +267,14 @@ impl Handle {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Panics if the runtime was made before the fork that made this process.
+    #[track_caller]
+    fn assert_here(&self) {
+        if self.shared.is_left_behind() {
+            fork::panic_left_behind();
+        }
     }
 
     /// The runtime that the caller runs on; on a plain thread the default one, which is started if need be.
@@ -339,6 +371,10 @@ impl Handle {
 
     /// Counters of this runtime.
     ///
+    /// # Panics
+    ///
+    /// In a child made by `fork` after the runtime was: see the crate's documentation, "Processes".
+    ///
     /// # Examples
     ///
     /// ```
@@ -352,6 +388,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
+        self.assert_here();
         self.shared.metrics()
     }
 
@@ -403,9 +440,9 @@ impl fmt::Debug for Handle {
 /// assert!(parked.join().unwrap_err().is_cancelled());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct ShutdownError {
-    remaining: usize,
+    left: Left,
 }
 
 impl ShutdownError {
@@ -424,17 +461,35 @@ impl ShutdownError {
     /// ```
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.remaining
+        self.left.count
+    }
+
+    /// Those of them that were suspended, or the first four: their destructors have not run and never will.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sward::Runtime::builder().workers(1).build()?;
+    /// let parked = sward::Builder::new().name("kitchen").spawn_on(&runtime.handle(), sward::park)?;
+    /// while runtime.handle().metrics().suspended == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// let error = runtime.shutdown(Duration::ZERO).unwrap_err();
+    /// assert_eq!(error.given_up()[0].name(), Some("kitchen"));
+    /// assert_eq!(error.given_up()[0].id(), parked.greenlet().id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn given_up(&self) -> &[Greenlet] {
+        &self.left.some
     }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} greenlets had not ended when the runtime was shut down",
-            self.remaining
-        )
+        write!(f, "the runtime was shut down: {}", self.left)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
+use crate::base::fork;
 use crate::greenlet::{Failure, Greenlet, RawHandle};
 use crate::park::{Ended, Reason, Wait};
 
@@ -122,6 +123,9 @@ impl<T> JoinHandle<T> {
     fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
         if self.raw.is_done() {
             return true;
+        }
+        if fork::is_left_behind(self.raw.greenlet().id()) {
+            fork::panic_left_behind();
         }
         let wait = Wait::begin(Reason::Join(self.greenlet().id()));
         if !self.raw.register(wait.token(0)) {

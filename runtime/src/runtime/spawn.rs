@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::default::current_shared;
 use super::handle::Handle;
 use super::join::JoinHandle;
-use crate::greenlet::Myself;
+use crate::base::fork;
+use crate::greenlet::{Myself, is_severed};
 use crate::home::Home;
 use crate::scheduler::Shared;
 use crate::stack::Class;
@@ -265,7 +266,7 @@ impl Builder {
         let class = self.class(shared)?;
         // SAFETY: both `F` and `T` are `Send`.
         let spawned = unsafe { shared.spawn(f, self.name, class, None, site) };
-        spawned.map(JoinHandle::new).map_err(|_| closed())
+        spawned.map(JoinHandle::new).map_err(|_| closed(shared))
     }
 
     fn spawn_local_at<F, T>(
@@ -277,16 +278,11 @@ impl Builder {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let (shared, home) = own_home().ok_or_else(|| {
-            io::Error::other(
-                "spawn_local was called on a plain thread: only a greenlet has a home to share with a child; use \
-                 sward::spawn, or call it inside a greenlet",
-            )
-        })?;
+        let (shared, home) = own_home().ok_or_else(homeless)?;
         let class = self.class(&shared)?;
         // SAFETY: `home` is the caller's own, in this runtime.
         let spawned = unsafe { shared.spawn(f, self.name, class, Some(home), site) };
-        spawned.map(JoinHandle::new).map_err(|_| closed())
+        spawned.map(JoinHandle::new).map_err(|_| closed(&shared))
     }
 
     fn class(&self, shared: &Shared) -> io::Result<Class> {
@@ -300,6 +296,19 @@ fn own_home() -> Option<(Arc<Shared>, Arc<Home>)> {
     Some((Shared::current()?, Myself::current()?.home()?))
 }
 
-fn closed() -> io::Error {
+fn homeless() -> io::Error {
+    if is_severed() {
+        return fork::left_behind();
+    }
+    io::Error::other(
+        "spawn_local was called on a plain thread: only a greenlet has a home to share with a child; use \
+         sward::spawn, or call it inside a greenlet",
+    )
+}
+
+fn closed(shared: &Shared) -> io::Error {
+    if shared.is_left_behind() {
+        return fork::left_behind();
+    }
     io::Error::other("the runtime has been shut down and accepts no more greenlets")
 }

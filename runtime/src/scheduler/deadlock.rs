@@ -8,6 +8,7 @@
 
 use super::shared::Shared;
 use super::sys;
+use crate::base::fork;
 use crate::base::say::say;
 use crate::base::threads;
 use crate::greenlet::{GreenletRef, Reason};
@@ -32,7 +33,9 @@ impl Suspicion {
 
     /// Looks. Reports what two looks in a row have found: what one sees may be about to change.
     pub(super) fn look(&mut self, shared: &Shared) {
-        let quiet = shared.timers.len() == 0
+        // In a child the counts are its parent's.
+        let quiet = fork::process() == 0
+            && shared.timers.len() == 0
             && threads::runtimes() == 1
             && sys::threads().is_some_and(|all| all <= threads::passive());
         if !quiet {

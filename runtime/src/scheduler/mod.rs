@@ -39,5 +39,5 @@ pub(crate) use held_up::Hook;
 pub(crate) use idle::MAX_WORKERS;
 pub use metrics::Metrics;
 pub(crate) use shared::{HomeKind, Settings, Shared};
-pub(crate) use shutdown::Crew;
+pub(crate) use shutdown::{Crew, Left};
 pub use usage::StackUsage;

@@ -1,6 +1,5 @@
 //! What the workers of one runtime share, and the ways into it from outside.
 
-use std::ops::Range;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
@@ -25,6 +24,7 @@ use super::roster::Roster;
 use super::spares::Spares;
 use super::usage::{StackUsage, Usage};
 use super::worker::Worker;
+use crate::base::fork;
 use crate::base::lock::lock;
 use crate::base::threads::Counted;
 use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
@@ -103,6 +103,8 @@ pub(super) struct Counts {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// See `fork`.
+    number: u64,
     pub(super) settings: Settings,
     pub(super) remotes: Roster,
     pub(super) spares: Spares,
@@ -134,9 +136,6 @@ pub(crate) struct Shared {
     /// Told when, after `closed`, the last greenlet has ended.
     pub(super) drained: (Mutex<()>, Condvar),
 }
-
-/// Numbers of greenlets, unique in the process.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A worker's own queues: its ends of them.
 #[derive(Debug)]
@@ -171,7 +170,12 @@ impl Shared {
             HomeKind::Fixed => workers,
         };
         let queues: Vec<Queues> = (0..workers).map(|_| Queues::new()).collect();
+        // The first thief makes what all queues of the process free their memory by, behind a lock that is never released in a
+        // child forked meanwhile. Here no worker is under way yet.
+        let nothing = queues[0].fresh.stealer().steal();
+        debug_assert!(nothing.is_empty());
         let shared = Self {
+            number: fork::reserve(1).start,
             remotes: Roster::new(queues.iter().map(Remote::new), settings.max_workers),
             spares: Spares::new(),
             injector: Injector::new(),
@@ -208,7 +212,7 @@ impl Shared {
     }
 
     /// Makes a greenlet and puts it into a queue. `home` is the parent's, for a local child. Gives the closure back if
-    /// the runtime accepts no more.
+    /// the runtime accepts no more, or was left behind by a fork.
     ///
     /// # Safety
     /// If `F` or `T` is not `Send`, `home` is the caller's own home, in this runtime.
@@ -228,6 +232,9 @@ impl Shared {
         let errno = Errno::save();
         let worker = self.current_worker();
         if worker.is_none() {
+            if self.is_left_behind() {
+                return Err(f);
+            }
             // SeqCst, against `close_and_settle`: either it sees us spawning and waits for the end of the push, or we
             // see `closed`.
             self.spawning.fetch_add(1, SeqCst);
@@ -241,7 +248,7 @@ impl Shared {
             }
             let id = match worker {
                 Some(worker) => worker.next_id(),
-                None => Self::reserve_ids(1).start,
+                None => fork::reserve(1).start,
             };
             let origin = Origin {
                 id,
@@ -272,10 +279,9 @@ impl Shared {
         result
     }
 
-    /// Reserves `count` numbers for greenlets.
-    pub(super) fn reserve_ids(count: u64) -> Range<u64> {
-        let first = NEXT_ID.fetch_add(count, Relaxed);
-        first..first + count
+    /// Whether it was made before the fork that made this process: none of its threads is here, and no lock of it may be taken.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        fork::is_left_behind(self.number)
     }
 
     /// Whether no more greenlets are accepted.
@@ -547,6 +553,11 @@ impl Schedule for Shared {
         if let Some(worker) = self.worker_in(slot) {
             worker.woken(runnable, !slot.greenlet().is_null());
             errno.restore();
+            return;
+        }
+        if self.is_left_behind() {
+            // Nobody runs it in this process. The right to is not used again.
+            let _ = runnable.into_raw();
             return;
         }
         // Once the greenlet is in a queue it may run, end, and let its runtime end too: hold on to ourselves first.

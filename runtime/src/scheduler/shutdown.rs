@@ -14,20 +14,21 @@
 //! 7. the threads of workers and homes end, thread-local destructors included; except those in whose identity frames were
 //!    left, since these may have lent out references to its thread-locals (`thread::scope` inside `LocalKey::with`). They sleep on.
 
-use std::io;
 use std::ptr;
 use std::sync::atomic::Ordering::Release;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
+use std::{fmt, io};
 
 use super::monitor::Monitor;
 use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
+use crate::base::say::say;
 use crate::base::threads::Counted;
-use crate::greenlet::{NeverRan, Reason, Runnable, Unrun};
+use crate::greenlet::{Greenlet, GreenletRef, NeverRan, Reason, Runnable, Unrun};
 use crate::home::{CarrierThread, Home};
 use crate::park::{Ended, Wait, WaitQueue};
 use crate::stack::room_for_thread;
@@ -49,6 +50,8 @@ struct Order {
     threads: Vec<JoinHandle<()>>,
     monitor: Option<JoinHandle<()>>,
     deadline: Instant,
+    /// Nobody is told by a value what was left, so it is said on standard error.
+    say: bool,
     state: Arc<EndState>,
 }
 
@@ -60,9 +63,68 @@ pub(crate) struct Ending {
 
 #[derive(Debug, Default)]
 struct EndState {
-    /// How many greenlets were left, once that is known.
-    left: Mutex<Option<usize>>,
+    /// Which greenlets were left, once that is known.
+    left: Mutex<Option<Left>>,
     waiting: WaitQueue,
+}
+
+/// Which greenlets had not ended by themselves when their runtime did.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Left {
+    /// How many.
+    pub(crate) count: usize,
+    /// How many of them were suspended: their frames stay as they are, and no destructor of theirs runs.
+    pub(crate) suspended: usize,
+    /// The first of those.
+    pub(crate) some: Vec<Greenlet>,
+}
+
+/// How many are named. Arbitrary: enough to find out what they are, and few enough for a line.
+const NAMED: usize = 4;
+
+impl Left {
+    /// What is to be told of a runtime that has not ended yet, for one of its greenlets does not come back.
+    pub(crate) fn so_far(shared: &Shared) -> Self {
+        let mut left = Self::default();
+        for greenlet in shared.census.everybody() {
+            left.note(greenlet);
+        }
+        left.count = shared.live().max(left.suspended);
+        left
+    }
+
+    fn note(&mut self, greenlet: GreenletRef) {
+        self.suspended += 1;
+        if self.some.len() < NAMED {
+            self.some.push(Greenlet::new(greenlet));
+        }
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "greenlets that had not ended: {}", self.count)?;
+        if self.suspended == 0 {
+            return Ok(());
+        }
+        let Self {
+            suspended, some, ..
+        } = self;
+        write!(
+            f,
+            "; suspended among them, whose destructors will not run: {suspended}: "
+        )?;
+        for (number, greenlet) in some.iter().enumerate() {
+            let name = greenlet.name().unwrap_or("<unnamed>");
+            let (id, site) = (greenlet.id(), greenlet.spawned_at());
+            let comma = if number == 0 { "" } else { ", " };
+            write!(f, "{comma}'{name}' (id {id}, spawned at {site})")?;
+        }
+        match suspended - some.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 impl Crew {
@@ -85,7 +147,7 @@ impl Crew {
             let now = Instant::now();
             // Nothing runs on it yet, so the end does not take long.
             while crew
-                .end_by_ref(now)
+                .end_by_ref(now, false)
                 .wait(now + std::time::Duration::from_secs(3600))
                 .is_none()
             {}
@@ -122,12 +184,12 @@ impl Crew {
         &self.shared
     }
 
-    /// Begins the end: accepted greenlets have until `deadline`.
-    pub(crate) fn end(mut self, deadline: Instant) -> Ending {
-        self.end_by_ref(deadline)
+    /// Begins the end: accepted greenlets have until `deadline`. What is left then is said on standard error if `say`.
+    pub(crate) fn end(mut self, deadline: Instant, say: bool) -> Ending {
+        self.end_by_ref(deadline, say)
     }
 
-    fn end_by_ref(&mut self, deadline: Instant) -> Ending {
+    fn end_by_ref(&mut self, deadline: Instant, say: bool) -> Ending {
         let state = Arc::<EndState>::default();
         self.shared.close();
         let threads = std::mem::take(&mut self.threads);
@@ -135,6 +197,7 @@ impl Crew {
             threads,
             monitor: self.monitor.take(),
             deadline,
+            say,
             state: state.clone(),
         };
         // The reaper waits for this one order, so it is there.
@@ -144,19 +207,19 @@ impl Crew {
 }
 
 impl Ending {
-    /// Waits for the end, until `deadline` at most. How many greenlets were left; `None` if the end is still under way,
+    /// Waits for the end, until `deadline` at most. Which greenlets were left; `None` if the end is still under way,
     /// because a worker has not come back from the greenlet it runs.
-    pub(crate) fn wait(&self, deadline: Instant) -> Option<usize> {
+    pub(crate) fn wait(&self, deadline: Instant) -> Option<Left> {
         loop {
             let wait = Wait::begin(Reason::Shutdown);
             let _enlisted = self.state.waiting.enlist(wait.token(0));
             // Enlisted first, looked afterwards: the reaper writes first and fires afterwards.
-            let left = *lock(&self.state.left);
+            let left = lock(&self.state.left).clone();
             if left.is_some() {
                 return left;
             }
             if let Ended::TimedOut = wait.park_until(Some(deadline)) {
-                return *lock(&self.state.left);
+                return lock(&self.state.left).clone();
             }
         }
     }
@@ -176,6 +239,7 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
         threads,
         monitor,
         deadline,
+        say: aloud,
         state,
     }) = orders.recv()
     else {
@@ -187,14 +251,18 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
         // It never panics: it holds no lock while it looks, and has nothing else to fail at.
         let _ = monitor.join();
     }
+    if aloud && left.count != 0 {
+        let name = &shared.settings().name;
+        say(format_args!("runtime '{name}' was dropped: {left}"));
+    }
     // The memory goes before anybody is told, so that all is gone then.
     drop(shared);
     *lock(&state.left) = Some(left);
     state.waiting.fire_all();
 }
 
-/// Steps 1 to 7. Returns how many greenlets had not ended by themselves.
-fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -> usize {
+/// Steps 1 to 7. Returns which greenlets had not ended by themselves.
+fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -> Left {
     shared.close_and_settle();
     wait_until_drained(shared, deadline);
     // Release: pairs with the acquire in the workers' loops.
@@ -202,9 +270,12 @@ fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -
     shared.wake_all();
     let (spares, coming) = shared.spares.close();
     shared.curtain.wait_for(threads.len() + coming);
-    let left = shared.live();
+    let mut left = Left {
+        count: shared.live(),
+        ..Left::default()
+    };
     let carrier = CarrierThread::register();
-    let unrun = give_up_the_rest(shared);
+    let unrun = give_up_the_rest(shared, &mut left);
     shared.reactor.close();
     let staying = shared.curtain.lower();
     for (closure, home) in unrun {
@@ -243,20 +314,21 @@ type Leftover = (Unrun, Option<Arc<Home>>);
 /// Step 4. No worker runs any more. The right to run each greenlet is in exactly one place: in a queue, in a home's list, in
 /// its wait word, or in the hands of a foreign thread that has just ended its wait and is about to push it. The last is
 /// waited for: until that thread has pushed, it relies on the greenlet, and through it on `shared`.
-fn give_up_the_rest(shared: &Shared) -> Vec<Leftover> {
+fn give_up_the_rest(shared: &Shared, left: &mut Left) -> Vec<Leftover> {
     let mut unrun = Vec::new();
     loop {
         while let Some(runnable) = shared.take_queued() {
-            unrun.extend(give_up(shared, runnable));
+            unrun.extend(give_up(shared, runnable, left));
         }
         for link in shared.homes.drain() {
             // SAFETY: the list of a home that nobody occupies any more gave the right to us.
-            unrun.extend(give_up(shared, unsafe { Runnable::from_link(link) }));
+            unrun.extend(give_up(shared, unsafe { Runnable::from_link(link) }, left));
         }
         for greenlet in shared.census.everybody() {
             if greenlet.wait.seize() {
                 // SAFETY: the right was in the word, and we have taken it.
-                unrun.extend(give_up(shared, unsafe { Runnable::new(greenlet.as_ptr()) }));
+                let runnable = unsafe { Runnable::new(greenlet.as_ptr()) };
+                unrun.extend(give_up(shared, runnable, left));
             }
         }
         if shared.census.len() == 0 {
@@ -267,8 +339,9 @@ fn give_up_the_rest(shared: &Shared) -> Vec<Leftover> {
 }
 
 /// Ends a greenlet that will not run (again). The closure of one that never ran is returned.
-fn give_up(shared: &Shared, mut runnable: Runnable) -> Option<Leftover> {
+fn give_up(shared: &Shared, mut runnable: Runnable, left: &mut Left) -> Option<Leftover> {
     if let Some(place) = runnable.life().census.take() {
+        left.note(runnable.reference());
         // It has run: its closure is in its frames, and so its home keeps its load and does not end.
         runnable.refuse(NeverRan::Shutdown).drop_here();
         shared.census.leave(place);

@@ -29,6 +29,7 @@ use super::shared::{HomeKind, Presence, Queues, Remote, Shared};
 use super::spares::Rested;
 use super::sys;
 use crate::base::abort::AbortOnUnwind;
+use crate::base::fork;
 use crate::base::rng::Rng;
 use crate::base::threads::Counted;
 use crate::greenlet::switch::Carrier;
@@ -207,7 +208,7 @@ impl Worker {
     pub(super) fn next_id(&self) -> u64 {
         let mut ids = self.ids.borrow_mut();
         ids.next().unwrap_or_else(|| {
-            *ids = Shared::reserve_ids(ID_BLOCK);
+            *ids = fork::reserve(ID_BLOCK);
             ids.next().expect("a block is not empty")
         })
     }
