@@ -20,4 +20,4 @@
 #[cfg_attr(not(any(feature = "asan", feature = "tsan")), path = "sys_none.rs")]
 mod sys;
 
-pub(crate) use sys::{Execution, acquire_count, fence};
+pub(crate) use sys::{Execution, acquire_count, fence, received, sent};

@@ -165,3 +165,15 @@ pub(crate) fn acquire_count(count: &AtomicUsize) {
     // It reads the caller's own or a later one of the same sequence of releases.
     count.load(Acquire);
 }
+
+/// The kernel gets the address of what it will give back with an event: see `received`.
+pub(crate) fn sent(address: usize) {
+    // SAFETY: an address is all that is asked for.
+    unsafe { __tsan_release(ptr::without_provenance_mut(address)) };
+}
+
+/// What came before `sent` comes before what follows. The kernel sees to it, in a way that is not looked into.
+pub(crate) fn received(address: usize) {
+    // SAFETY: as above.
+    unsafe { __tsan_acquire(ptr::without_provenance_mut(address)) };
+}
