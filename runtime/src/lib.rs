@@ -72,11 +72,14 @@
 //! RUSTFLAGS=-Zsanitizer=thread cargo +nightly run --target x86_64-unknown-linux-gnu --features sward/tsan -Zbuild-std
 //! ```
 //!
-//! ThreadSanitizer needs an instrumented standard library (`-Zbuild-std`, the component `rust-src`) or it reports races that
-//! are none; suppress `race:crossbeam_deque*push` and `race:crossbeam_deque*steal`, which are such by design. It allows for
-//! some 8,000 started greenlets at a time. A race of two greenlets is found when they run on two workers. LeakSanitizer does
-//! not see what only the stacks of suspended greenlets refer to: end them, or set `ASAN_OPTIONS=detect_leaks=0`. The `setuid` family
-//! of calls must not be used under either with moving homes.
+//! ThreadSanitizer needs an instrumented standard library (`-Zbuild-std`, the component `rust-src`), or it reports races that
+//! are none. Suppress `race:crossbeam_deque*push` and `race:crossbeam_deque*steal`, which are races by design. It allows for
+//! some 8,000 started greenlets at a time, and finds a race of two if they run on two workers. LeakSanitizer does not see what
+//! only the stacks of suspended greenlets refer to: end them, or set `ASAN_OPTIONS=detect_leaks=0`.
+//!
+//! With either, frames are larger, and rustc leaves out the probes by which large ones would meet the guard below the stack:
+//! give greenlets that need it [more](Builder::stack_size). And with either the `setuid` family of calls must not be used beside
+//! moving homes.
 //!
 //! # The default runtime
 //!
