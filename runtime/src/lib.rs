@@ -84,6 +84,26 @@
 //! started. A process made by `clone` or
 //! glibc's `_Fork`, which run no handlers, is not noticed.
 //!
+//! # Sanitizers
+//!
+//! A program that is built with AddressSanitizer or ThreadSanitizer (`-Zsanitizer`, nightly rustc) needs sward's feature `asan`
+//! or `tsan`: then the sanitizer is told of each change of stacks, and its reports are right in greenlets as on threads. The
+//! features are for such builds alone; others do not link with them.
+//!
+//! ```sh
+//! RUSTFLAGS=-Zsanitizer=address cargo +nightly run --target x86_64-unknown-linux-gnu --features sward/asan
+//! RUSTFLAGS=-Zsanitizer=thread cargo +nightly run --target x86_64-unknown-linux-gnu --features sward/tsan -Zbuild-std
+//! ```
+//!
+//! ThreadSanitizer needs an instrumented standard library (`-Zbuild-std`, the component `rust-src`), or it reports races that
+//! are none. Suppress `race:crossbeam_deque*push` and `race:crossbeam_deque*steal`, which are races by design. It allows for
+//! some 8,000 started greenlets at a time, and finds a race of two if they run on two workers. LeakSanitizer does not see what
+//! only the stacks of suspended greenlets refer to: end them, or set `ASAN_OPTIONS=detect_leaks=0`.
+//!
+//! With either, frames are larger, and rustc leaves out the probes by which large ones would meet the guard below the stack:
+//! give greenlets that need it [more](Builder::stack_size). And with either the `setuid` family of calls must not be used beside
+//! moving homes.
+//!
 //! # The default runtime
 //!
 //! The first `spawn` (or [`main`]) starts it. The environment can set: `SWARD_WORKERS` (1 to 4,096; by default the

@@ -4,7 +4,8 @@
 //! abort; `link` is the intrusive link that puts a greenlet into a list without allocating; `rng` is the
 //! scheduler's cheap random source; `threads` counts those that do nothing by themselves; `lock` decides about poisoning;
 //! `fork` gives out numbers and knows which are from before a fork; `say` and `unwind` are for what goes wrong where nobody can
-//! be told; `fault` lets tests have the system refuse things. Nothing here may switch, block or call user code.
+//! be told; `fault` lets tests have the system refuse things;
+//! `sanitizer` is what is said to one. Nothing here may switch, block or call user code.
 
 pub(crate) mod abort;
 pub(crate) mod fault;
@@ -12,6 +13,7 @@ pub(crate) mod fork;
 pub(crate) mod link;
 pub(crate) mod lock;
 pub(crate) mod rng;
+pub(crate) mod sanitizer;
 pub(crate) mod say;
 pub(crate) mod sync;
 pub(crate) mod threads;

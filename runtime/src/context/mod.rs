@@ -1,8 +1,9 @@
 //! Floor 2: the seam behind which one stack of execution is left for another.
 //!
 //! A `Context` is a suspended execution: a stack with its registers saved on it. `resume` consumes it, suspends the
-//! caller into a new one, and hands that to whoever runs next. Callers: `greenlet::switch` and `greenlet::unwinding`,
-//! and `round_trips` for the benchmarks; nobody else.
+//! caller into a new one, and hands that to whoever runs next. A `Paused` is the same with what a sanitizer has to be told
+//! of it (`base::sanitizer`). Callers: `greenlet::switch` and `greenlet::unwinding`, and `round_trips` for the benchmarks;
+//! nobody else.
 //!
 //! There are two backends with the same names, `fresh` and `switch`: sward's own assembly, one file per architecture,
 //! and `boost`, the crate `context`. They lay a suspended stack out differently, so a process uses one of them only:
@@ -72,6 +73,7 @@ mod tests;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
+use crate::base::sanitizer::Execution;
 pub(crate) use choice::{NAMES, choose};
 pub(crate) use round_trips::round_trips;
 
@@ -88,6 +90,73 @@ pub(crate) struct Transfer {
     pub(crate) from: Context,
     /// The word its `resume` was given.
     pub(crate) data: usize,
+}
+
+impl Transfer {
+    /// The execution that was left.
+    ///
+    /// # Safety
+    /// It was left by `Paused::resume`; and this is called once, before it goes on or its stack is used for another.
+    #[inline(always)]
+    pub(crate) unsafe fn left(self) -> Paused {
+        Paused {
+            context: self.from,
+            // SAFETY: the word is what it said, and lies in a frame that is still there.
+            execution: unsafe { Execution::from_word(self.data) },
+        }
+    }
+}
+
+/// A suspended execution, and what a sanitizer knows of it.
+#[derive(Debug)]
+pub(crate) struct Paused {
+    context: Context,
+    execution: Execution,
+}
+
+impl Paused {
+    /// One that will run `entry` on the stack from `top` down to `bottom`.
+    ///
+    /// # Safety
+    /// As `Context::new`.
+    #[inline]
+    pub(crate) unsafe fn new(top: *mut u8, bottom: *mut u8, entry: Entry) -> Self {
+        Self {
+            // SAFETY: passed on to the caller.
+            context: unsafe { Context::new(top, bottom, entry) },
+            // SAFETY: as above.
+            execution: unsafe { Execution::fresh(top, bottom) },
+        }
+    }
+
+    /// As `Context::prefetch`.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        self.context.prefetch();
+    }
+
+    /// Goes on with this one in place of `leaving`, the running one. Returns when somebody resumes that.
+    ///
+    /// # Safety
+    /// As `Context::resume`. `leaving` is what the caller's `Execution::leave` gave it just now.
+    #[inline(always)]
+    pub(crate) unsafe fn resume(self, leaving: Execution) -> Transfer {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            self.execution.enter(&leaving);
+            self.context.resume(leaving.word())
+        }
+    }
+
+    /// It has ended: what a sanitizer has kept for it goes.
+    ///
+    /// # Safety
+    /// It has left for good, and its stack is still there.
+    #[inline(always)]
+    pub(crate) unsafe fn bury(self) {
+        // SAFETY: passed on to the caller.
+        unsafe { self.execution.bury() };
+    }
 }
 
 /// The function a fresh context starts in. It gets the context that resumed it, and must never return.

@@ -13,7 +13,7 @@ pub(super) extern "C" fn entry(transfer: Transfer) -> ! {
     // SAFETY: the slot of the home we run in; it is written before a greenlet is resumed.
     let slot = unsafe { &*slot() };
     // SAFETY: we were leapt to, by the carrier in the slot.
-    unsafe { land(slot.carrier().cast(), transfer.from) };
+    unsafe { land(slot.carrier().cast(), transfer) };
     let mut header = from_slot(slot.greenlet()).expect("a running greenlet is in its slot");
     loop {
         // SAFETY: the header is alive until the greenlet is done. Called once for each, in the greenlet, on its own stack.

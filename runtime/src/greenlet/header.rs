@@ -10,8 +10,8 @@ use std::num::NonZero;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicUsize, fence};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
 
 use super::cell::Unrun;
@@ -21,7 +21,8 @@ use super::token::Token;
 use super::wait_word::{Fire, WaitWord};
 use super::waits_for::WaitsFor;
 use crate::base::link::Link;
-use crate::context::Context;
+use crate::base::sanitizer::acquire_count;
+use crate::context::Paused;
 use crate::home::Home;
 use crate::stack::{self, Class, Stack};
 
@@ -66,7 +67,7 @@ pub(crate) struct VTable {
 #[repr(C)]
 pub(crate) struct Life {
     /// The saved registers, while it is suspended.
-    pub(crate) context: Option<Context>,
+    pub(crate) context: Option<Paused>,
     /// The home, from the first run (for a local child from its birth) to the end.
     pub(crate) home: Option<Arc<Home>>,
     /// The stack, from the first run to the end.
@@ -275,9 +276,9 @@ impl Clone for GreenletRef {
 
 impl Drop for GreenletRef {
     fn drop(&mut self) {
-        // Release: our use of the cell comes before its end; the acquire fence below pairs with it.
+        // Release: our use of the cell comes before its end; `acquire_count` pairs with it.
         if self.refs.fetch_sub(1, Release) == 1 {
-            fence(Acquire);
+            acquire_count(&self.refs);
             let free = self.vtable.free;
             // SAFETY: that was the last reference.
             unsafe { free(self.0) };
@@ -385,7 +386,10 @@ impl fmt::Debug for Runnable {
 }
 
 const _: () = assert!(std::mem::offset_of!(Header, link) == 0);
-#[cfg(all(target_pointer_width = "64", not(loom)))]
+#[cfg(all(
+    target_pointer_width = "64",
+    not(any(loom, feature = "asan", feature = "tsan"))
+))]
 const _: () = assert!(
     std::mem::offset_of!(Header, state) <= 72,
     "a line holds what a switch needs"

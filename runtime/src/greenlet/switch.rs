@@ -25,7 +25,8 @@ use super::header::{Header, Runnable, from_slot};
 use super::memory::Cells;
 use super::{sys_fork, unwinding};
 use crate::base::abort::AbortOnUnwind;
-use crate::context::{Context, Transfer};
+use crate::base::sanitizer::Execution;
+use crate::context::{Paused, Transfer};
 use crate::home::{self, Errno, slot};
 use crate::stack::Pool;
 
@@ -119,7 +120,7 @@ pub(crate) struct Carrier {
     /// The thread pointer of the worker's thread.
     identity: usize,
     /// The worker's own execution, while a greenlet runs.
-    base: Cell<Option<Context>>,
+    base: Cell<Option<Paused>>,
     left: Cell<Left>,
     /// How many more operations the running greenlet may do without parking before it has to yield.
     budget: Cell<u32>,
@@ -177,7 +178,7 @@ impl fmt::Debug for Carrier {
 ///
 /// # Safety
 /// As for `run`, but for where the caller is.
-unsafe fn board(carrier: &Carrier, runnable: Runnable) -> (Context, usize) {
+unsafe fn board(carrier: &Carrier, runnable: Runnable) -> (Paused, usize) {
     let header = runnable.as_ptr();
     let mut runnable = runnable;
     let life = runnable.life();
@@ -191,7 +192,7 @@ unsafe fn board(carrier: &Carrier, runnable: Runnable) -> (Context, usize) {
             .as_ref()
             .expect("a greenlet about to run has a stack");
         // SAFETY: the stack is the greenlet's own; it is given back after the greenlet's end only.
-        unsafe { Context::new(stack.top(), stack.bottom(), super::entry::entry) }
+        unsafe { Paused::new(stack.top(), stack.bottom(), super::entry::entry) }
     });
     carrier.budget.set(BUDGET);
     // SAFETY: the caller occupies the home.
@@ -214,11 +215,12 @@ unsafe fn board(carrier: &Carrier, runnable: Runnable) -> (Context, usize) {
 /// # Safety
 /// `target` and `identity` belong together: from `board`, or a carrier's base.
 #[inline(never)]
-unsafe fn leap(target: Context, identity: usize) -> Transfer {
-    // SAFETY: the caller's promise; between the two nothing uses a thread-local.
+unsafe fn leap(target: Paused, identity: usize) -> Transfer {
+    // SAFETY: the caller's promise; between the three nothing uses a thread-local, and all is in line.
     unsafe {
+        let leaving = Execution::leave();
         home::load(identity);
-        target.resume(0)
+        target.resume(leaving)
     }
 }
 
@@ -227,9 +229,11 @@ unsafe fn leap(target: Context, identity: usize) -> Transfer {
 /// # Safety
 /// Called once after each leap, by who was leapt to, with the carrier that is in its slot.
 #[inline]
-pub(super) unsafe fn land(carrier: *const Carrier, from: Context) {
+pub(super) unsafe fn land(carrier: *const Carrier, transfer: Transfer) {
     // SAFETY: who is in a slot stays while its code runs.
     let here = unsafe { &*carrier };
+    // SAFETY: who leaps does it by `resume`.
+    let from = unsafe { transfer.left() };
     match here.left.replace(Left::Base) {
         Left::Base => here.base.set(Some(from)),
         Left::Suspended(header, request) => {
@@ -239,8 +243,11 @@ pub(super) unsafe fn land(carrier: *const Carrier, from: Context) {
             // SAFETY: `carrier` is the first field of its conductor.
             unsafe { (here.hooks.settle)(carrier, runnable, request) };
         }
-        // SAFETY: as above.
-        Left::Ended => unsafe { (here.hooks.settle_ended)(carrier) },
+        // SAFETY: it has left for good, and its stack is there until the call. The hook as above.
+        Left::Ended => unsafe {
+            from.bury();
+            (here.hooks.settle_ended)(carrier);
+        },
     }
 }
 
@@ -262,7 +269,7 @@ pub(crate) unsafe fn run(carrier: *const Carrier, runnable: Runnable) {
     // SAFETY: the worker's own slot.
     unsafe { (*slot()).set(ptr::null(), carrier.cast()) };
     // SAFETY: we were leapt to.
-    unsafe { land(carrier, transfer.from) };
+    unsafe { land(carrier, transfer) };
 }
 
 /// Leaves the running greenlet and has `request` done. Returns when it is resumed.
@@ -295,7 +302,7 @@ pub(crate) fn suspend(request: Request) {
         let transfer = unsafe { leap(target, identity) };
         // Perhaps on another worker now: who resumed us wrote it into the slot.
         // SAFETY: we were leapt to.
-        unsafe { land(slot.carrier().cast(), transfer.from) };
+        unsafe { land(slot.carrier().cast(), transfer) };
     }
     guard.disarm();
     unwinding::take_up(panics);
@@ -338,7 +345,7 @@ pub(super) unsafe fn end(header: NonNull<Header>) -> NonNull<Header> {
     unreachable!("a greenlet that has ended was resumed")
 }
 
-fn base(carrier: &Carrier) -> Context {
+fn base(carrier: &Carrier) -> Paused {
     let base = carrier.base.take();
     base.expect("a carrier has an execution to go back to")
 }

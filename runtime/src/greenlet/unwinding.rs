@@ -31,7 +31,8 @@ use std::sync::Mutex;
 use super::renewed::Renewed;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
-use crate::context::{Context, Transfer};
+use crate::base::sanitizer::Execution;
+use crate::context::{Paused, Transfer};
 use crate::stack::room_for_thread;
 
 /// Bytes of stack for a credit: the unwinder takes about 6 KB of it in a debug build.
@@ -44,7 +45,7 @@ type StackMemory = Box<[MaybeUninit<u128>]>;
 
 /// An execution between its raise and its catch.
 struct Credit {
-    context: Context,
+    paused: Paused,
     _stack: StackMemory,
 }
 
@@ -102,41 +103,48 @@ fn credit_from_a_thread() -> Option<Credit> {
     thread.join().ok()
 }
 
+/// Leaves the running execution for `next`. Who has resumed it, when it is resumed.
+///
+/// # Safety
+/// As `Paused::resume`, under the identity that the caller has.
+#[inline(never)]
+unsafe fn go_on_with(next: Paused) -> Paused {
+    // SAFETY: the caller's promise. All executions here switch by this function.
+    unsafe { next.resume(Execution::leave()).left() }
+}
+
 /// Adds one to the calling thread's count.
 fn raise_credit() -> Credit {
     let mut stack: StackMemory = Box::new_uninit_slice(STACK_SIZE / size_of::<u128>());
     let range = stack.as_mut_ptr_range();
     // SAFETY: the memory is the credit's own; the box does not move what it points to.
-    let fresh = unsafe { Context::new(range.end.cast(), range.start.cast(), raise_and_catch) };
+    let fresh = unsafe { Paused::new(range.end.cast(), range.start.cast(), raise_and_catch) };
     // SAFETY: the stack lives, and the execution runs on this thread until it switches back.
-    let transfer = unsafe { fresh.resume(0) };
+    let paused = unsafe { go_on_with(fresh) };
     Credit {
-        context: transfer.from,
+        paused,
         _stack: stack,
     }
 }
 
 /// Takes one off the calling thread's count.
 fn settle(credit: Credit) {
-    let Credit { context, _stack } = credit;
+    let Credit { paused, _stack } = credit;
     // SAFETY: the stack lives until the execution has come back for good; see the module for the change of thread.
-    let _ended = unsafe { context.resume(0) };
+    unsafe { go_on_with(paused).bury() };
 }
 
 /// The body of a credit: raises, switches away in the one destructor, catches, and leaves for good.
 extern "C" fn raise_and_catch(transfer: Transfer) -> ! {
-    let other = Cell::new(Some(transfer.from));
+    // SAFETY: who starts a credit does it by `go_on_with`.
+    let other = Cell::new(Some(unsafe { transfer.left() }));
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let _switch = SwitchOnDrop(&other);
         raise();
     }));
+    let other = other.take().expect("somebody let the credit run on");
     // SAFETY: whoever let the credit run on waits for it there. Nothing on this stack is used again.
-    unsafe {
-        other
-            .take()
-            .expect("somebody let the credit run on")
-            .resume(0)
-    };
+    unsafe { go_on_with(other) };
     unreachable!("a settled credit was resumed")
 }
 
@@ -145,14 +153,13 @@ fn raise() {
     resume_unwind(Box::new(()));
 }
 
-struct SwitchOnDrop<'a>(&'a Cell<Option<Context>>);
+struct SwitchOnDrop<'a>(&'a Cell<Option<Paused>>);
 
 impl Drop for SwitchOnDrop<'_> {
     fn drop(&mut self) {
         let other = self.0.take().expect("somebody waits for the raise");
         // SAFETY: the execution that started the credit; it runs on this thread.
-        let transfer = unsafe { other.resume(0) };
-        self.0.set(Some(transfer.from));
+        self.0.set(Some(unsafe { go_on_with(other) }));
     }
 }
 

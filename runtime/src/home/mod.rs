@@ -31,6 +31,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::abort::AbortOnUnwind;
 use crate::base::link::Link;
+use crate::base::sanitizer::Execution;
 pub(crate) use errno::Errno;
 pub(crate) use occupancy::Enter;
 use occupancy::Occupancy;
@@ -173,13 +174,24 @@ impl Home {
         if own == self.pointer {
             return outline(f);
         }
-        // SAFETY: the home is occupied by the caller; `outline` keeps `f`'s use of thread-locals inside its own call.
-        unsafe { pointer::set(self.pointer) };
+        // SAFETY: the home is occupied by the caller, and so vacant; `outline` keeps `f`'s use of thread-locals inside its own
+        // call. What is called between `leave` and `enter` is in line.
+        let host = unsafe {
+            let host = Execution::leave();
+            let guest = host.guest();
+            pointer::set(self.pointer);
+            guest.enter(&host);
+            host
+        };
         let guard = AbortOnUnwind::new("the border of a home");
         let result = outline(f);
         guard.disarm();
         // SAFETY: back to the caller's own.
-        unsafe { pointer::set(own) };
+        unsafe {
+            let guest = Execution::leave();
+            pointer::set(own);
+            host.back_from(guest);
+        }
         result
     }
 }

@@ -5,12 +5,12 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 mod sys_x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
-pub(crate) use sys_x86_64::{can_move, futex, get, set};
+pub(crate) use sys_x86_64::{can_move, futex, get, lend, set};
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux", target_env = "gnu"))]
 mod sys_aarch64;
 #[cfg(all(target_arch = "aarch64", target_os = "linux", target_env = "gnu"))]
-pub(crate) use sys_aarch64::{can_move, futex, get, set};
+pub(crate) use sys_aarch64::{can_move, futex, get, lend, set};
 
 #[cfg(not(all(
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -23,4 +23,4 @@ mod sys_fixed;
     target_os = "linux",
     target_env = "gnu"
 )))]
-pub(crate) use sys_fixed::{can_move, futex, get, set};
+pub(crate) use sys_fixed::{can_move, futex, get, lend, set};

@@ -16,11 +16,12 @@ use rustix::thread::{Pid, gettid};
 
 use super::{Slot, pointer};
 use crate::base::fault::{self, Door};
+use crate::base::sanitizer::Execution;
 
 /// The meeting point of a home's thread and its pool: the thread lends its identity, and waits here for its exit.
 ///
-/// All waiting is by bare futex calls on `state`, which allocate nothing and do not write errno: from `lend` on another
-/// thread may be using the calling thread's identity.
+/// All waiting is by bare futex calls on `state`, which allocate nothing and do not write errno: from the moment when it is
+/// `LENT` another thread may be using the calling thread's identity.
 #[derive(Debug)]
 pub(super) struct Gate {
     state: AtomicU32,
@@ -49,15 +50,18 @@ impl Gate {
 
     /// Called by the home's thread: lends its identity and waits until the gate is open.
     pub(super) fn lend(&self, pointer: usize, slot: *const Slot) {
-        self.pointer.store(pointer, Relaxed);
         self.slot.store(slot.expose_provenance(), Relaxed);
-        // Release: pairs with the acquire in `borrow`. Nothing of this thread's own follows until the gate is open.
-        self.state.store(LENT, Release);
-        wake(&self.state);
-        // Acquire: pairs with the release in `open`; what the occupants left in the thread-locals is seen.
-        while self.state.load(Acquire) != OPEN {
-            wait(&self.state, LENT);
+        // Release: pairs with the acquire in `borrow`. The store of `LENT` does the same, but a sanitizer does not see it.
+        self.pointer.store(pointer, Release);
+        // SAFETY: the state goes from `STARTING` to `LENT` to `OPEN`. While others use the identity, nothing of this thread's
+        // own runs but that assembly.
+        unsafe {
+            let execution = Execution::leave();
+            pointer::lend(&self.state, LENT, OPEN);
+            execution.enter(&execution);
         }
+        // Acquire: pairs with the release in `open`; what the occupants left in the thread-locals is seen.
+        self.state.load(Acquire);
     }
 
     /// Called by the home's thread instead of `lend`, if it cannot.
@@ -75,8 +79,10 @@ impl Gate {
         if self.state.load(Acquire) == UNFIT {
             return None;
         }
+        // Acquire: pairs with the release in `lend`.
+        let pointer = self.pointer.load(Acquire);
         let slot = std::ptr::with_exposed_provenance(self.slot.load(Relaxed));
-        Some((self.pointer.load(Relaxed), slot))
+        Some((pointer, slot))
     }
 
     /// Opens the gate: nobody uses the identity any more.
@@ -273,8 +279,11 @@ extern "C" fn on_setxid(signal: c_int, info: *mut libc::siginfo_t, context: *mut
     }
 }
 
+/// In line, as `pointer::set` is: see `base::sanitizer`.
+///
 /// # Safety
 /// As `pointer::set`.
+#[inline(always)]
 unsafe fn set_if_needed(from: usize, to: usize) {
     if from != to {
         // SAFETY: passed on.

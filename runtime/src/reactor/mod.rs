@@ -34,6 +34,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, TryLockError};
 
 use crate::base::fork;
+use crate::base::sanitizer::sent;
 pub(crate) use readiness::{Direction, Look};
 use registry::Registry;
 use source::Shared;
@@ -77,7 +78,9 @@ impl Reactor {
         let shared = Arc::new(Shared::new(unready));
         // Before the poller knows it, so that `close` reaches every source somebody can wait for.
         let place = self.registry.enter(&shared).ok_or_else(shut_down)?;
-        if let Err(error) = self.driver.add(fd, Key::of(&shared)) {
+        let key = Key::of(&shared);
+        sent(key.0);
+        if let Err(error) = self.driver.add(fd, key) {
             self.registry.bury(place);
             return Err(error);
         }

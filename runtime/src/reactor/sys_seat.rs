@@ -19,6 +19,7 @@ use std::time::Instant;
 use super::Reactor;
 use super::source::Shared;
 use super::sys;
+use crate::base::sanitizer::received;
 
 /// What the poller knows a source by: its address, which is never 0 nor the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,6 +106,7 @@ impl<'a> Seat<'a> {
         }
         let mut fired = 0;
         for (Key(address), event) in self.desk.batch.events() {
+            received(address);
             let shared = ptr::with_exposed_provenance::<Shared>(address);
             // SAFETY: the events of a batch that has not been dealt out name live sources (see the module's text), and
             // what is reached of them is shared.

@@ -3,9 +3,7 @@
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
-};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 use std::{io, ptr};
@@ -26,6 +24,7 @@ use super::usage::{StackUsage, Usage};
 use super::worker::Worker;
 use crate::base::fork;
 use crate::base::lock::lock;
+use crate::base::sync::fence;
 use crate::base::threads::Counted;
 use crate::greenlet::{Origin, RawHandle, Runnable, Schedule, TimerKey, Token, create};
 use crate::home::{self, Errno, Home};

@@ -28,3 +28,12 @@ pub(crate) unsafe fn set(_pointer: usize) {
 pub(crate) unsafe fn futex(_word: &AtomicU32, _operation: i32, _value: u32) -> isize {
     unreachable!("homes are fixed on this system");
 }
+
+/// Never called, because `can_move()` is false.
+///
+/// # Safety
+/// None to keep.
+#[allow(dead_code, reason = "called on Linux only")]
+pub(crate) unsafe fn lend(_word: &AtomicU32, _lent: u32, _open: u32) {
+    unreachable!("homes are fixed on this system");
+}

@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::fence;
 use std::time::{Duration, Instant};
 
 use crossbeam_deque::Steal;
 
 use super::Worker;
+use crate::base::sync::fence;
 use crate::greenlet::Runnable;
 use crate::reactor::Seat;
 use crate::scheduler::idle::Up;
