@@ -18,7 +18,7 @@ pub struct Forked {
     pub text: String,
 }
 
-/// Forks. `Some` in the parent, when the child has ended; `None` in the child, with where to write.
+/// Forks. `Ok` in the parent, when the child has ended; `Err` in the child, with where to write.
 ///
 /// # Panics
 ///
@@ -48,8 +48,18 @@ pub fn fork() -> Result<Forked, File> {
     }
 }
 
-/// The same as [`in_fork`], when every other thread sleeps: std has a lock that each of its threads takes when it starts and when
-/// it ends, and in a process forked at such a moment no thread can be started.
+/// As [`fork`], when every other thread sleeps and so has no lock: neither one of the test's, nor the one of std's that each thread
+/// takes when it starts and when it ends, without which no thread can be started in the child.
+///
+/// # Panics
+///
+/// As [`fork`].
+pub fn quiet_fork() -> Result<Forked, File> {
+    process::quiet();
+    fork()
+}
+
+/// As [`in_fork`], but by [`quiet_fork`].
 pub fn in_quiet_fork(body: impl FnOnce() -> String) -> Forked {
     process::quiet();
     in_fork(body)

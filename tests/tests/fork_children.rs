@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sward::net::{TcpListener, TcpStream};
 use sward::{Builder, Handle, JoinHandle, Runtime};
-use sward_tests::fork::{Forked, fork, in_fork, in_quiet_fork};
+use sward_tests::fork::{Forked, fork, in_fork, in_quiet_fork, quiet_fork};
 use sward_tests::{
     Config, Rng, Storm, Suspension, child, each_config, settle, storm, until, within_attempts,
 };
@@ -393,7 +393,7 @@ fn the_childs_closure_ends() {
     let body = || {
         each_config(|config| {
             config.run(|runtime| {
-                let returned = runtime.spawn(|| match fork() {
+                let returned = runtime.spawn(|| match quiet_fork() {
                     Ok(forked) => Some(forked),
                     Err(write) => {
                         drop(Loud(Some(write)));
@@ -401,7 +401,7 @@ fn the_childs_closure_ends() {
                     }
                 });
                 assert_eq!(returned.join().unwrap(), Some(fine("dropped")));
-                let panicked = runtime.spawn(|| match fork() {
+                let panicked = runtime.spawn(|| match quiet_fork() {
                     Ok(forked) => forked,
                     Err(write) => {
                         // Dropped on the way out.
@@ -420,7 +420,7 @@ fn the_childs_closure_ends() {
                 let (detach, detached) = mpsc::channel();
                 drop(runtime.spawn(move || {
                     detached.recv().unwrap();
-                    match fork() {
+                    match quiet_fork() {
                         Ok(forked) => {
                             sender.send(forked).unwrap();
                             Loud(None)
@@ -515,12 +515,17 @@ fn the_parents_sockets_stay_registered() {
 /// A destructor that runs on a runtime's own thread, and forks there: the child does not go on as that thread.
 #[test]
 fn in_the_destructor_of_what_never_ran() {
-    struct Forks(mpsc::Sender<Forked>);
+    struct Forks(Option<mpsc::Sender<Forked>>);
     impl Drop for Forks {
         fn drop(&mut self) {
+            let sender = self.0.take().unwrap();
             match fork() {
-                Ok(forked) => self.0.send(forked).unwrap(),
-                Err(mut write) => write.write_all(b"dropped").unwrap(),
+                Ok(forked) => sender.send(forked).unwrap(),
+                Err(mut write) => {
+                    // Another thread may have the channel's lock.
+                    std::mem::forget(sender);
+                    write.write_all(b"dropped").unwrap();
+                }
             }
         }
     }
@@ -548,7 +553,7 @@ fn in_the_destructor_of_what_never_ran() {
                 }
                 until(|| started.load(SeqCst) == config.workers);
                 let (sender, receiver) = mpsc::channel();
-                let forks = Forks(sender);
+                let forks = Forks(Some(sender));
                 let unrun = runtime.spawn(move || drop(forks));
                 let ending = thread::spawn(move || runtime.shutdown(Duration::ZERO));
                 until(|| Builder::new().spawn_on(&handle, || ()).is_err());
