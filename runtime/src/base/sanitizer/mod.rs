@@ -20,4 +20,6 @@
 #[cfg_attr(not(any(feature = "asan", feature = "tsan")), path = "sys_none.rs")]
 mod sys;
 
-pub(crate) use sys::{Execution, acquire_count, fence, received, sent};
+#[cfg(not(loom))]
+pub(crate) use sys::fence;
+pub(crate) use sys::{Execution, acquire_count, received, sent};
