@@ -37,15 +37,15 @@ left_out() {
     esac
 }
 
-# Tests of other programs that are left out, as arguments for the program.
+# Tests of other programs that are left out (SANITIZER PROGRAM), as arguments for the program.
 skips() {
     case $1 in
     # It measures a stack by the addresses of locals.
-    runtime_environment) echo --skip stack_sizes ;;
+    asan\ runtime_environment) echo --skip stack_sizes ;;
     # Values of 64 KiB pass by value through several frames, which are larger with a sanitizer than a stack has room for.
-    spawn_values) echo --skip values_of_great_size_and_alignment ;;
+    tsan\ spawn_values) echo --skip values_of_great_size_and_alignment ;;
     # It is about speed, and within a few milliseconds.
-    time_sleep) echo --skip sleepers_do_not_keep_a_worker ;;
+    tsan\ time_sleep) echo --skip sleepers_do_not_keep_a_worker ;;
     esac
 }
 
@@ -73,7 +73,7 @@ sanitize() {
         began=$SECONDS status=0
         # As cargo runs them: in the package's directory.
         # shellcheck disable=SC2046 # words on purpose
-        (cd tests && "$ci/watched.py" 1200 "$scratch/run" "$program" $(skips "$name")) || status=$?
+        (cd tests && "$ci/watched.py" 1200 "$scratch/run" "$program" $(skips "$feature $name")) || status=$?
         read -r ran bad < <(results "$scratch/run")
         # What the sanitizer has found shows in the exit status.
         if [ "$status" -ne 0 ]; then
