@@ -109,7 +109,7 @@
 //! The first `spawn` (or [`main`]) starts it. The environment can set: `SWARD_WORKERS` (1 to 4,096; by default the
 //! processors available), `SWARD_MAX_WORKERS` (see [`RuntimeBuilder::max_workers`]), `SWARD_HELD_UP` (`report`: see
 //! [`RuntimeBuilder::on_held_up`]), `SWARD_DEADLOCKS` (`report` or `ignore`: see [`RuntimeBuilder::report_deadlocks`]), `SWARD_HOMES` (`moving` or `fixed`), `SWARD_STACK_SIZE` (bytes, 1 GiB at most, rounded up to
-//! a power of two from 16 KiB on; by default 256 KiB), `SWARD_MEASURE_STACKS` (`1`: see [`Handle::stack_usage`]) and `SWARD_CONTEXT` (how stacks are switched: `asm`, the default on
+//! a power of two from 16 KiB on, 32 KiB in builds with debug assertions; by default 256 KiB), `SWARD_MEASURE_STACKS` (`1`: see [`Handle::stack_usage`]) and `SWARD_CONTEXT` (how stacks are switched: `asm`, the default on
 //! x86_64 and aarch64, or `boost`, which is the crate `context`). A wrong value is an error that says which values are right.
 //! Attributes of [`main`] come first. [`Runtime::builder`] makes others, of which the environment touches only the way
 //! stacks are switched: the whole process has one, and the first runtime decides.

@@ -77,6 +77,34 @@ fn the_size_of_a_runtimes_stacks() {
     });
 }
 
+/// The smallest has room for whatever the runtime does on a greenlet's stack: queues that grow and shrink, their first use in
+/// an identity.
+#[test]
+fn the_smallest_stacks() {
+    each_runtime(|runtime| {
+        let handle = runtime.handle();
+        for _ in 0..4 {
+            let parked: Vec<_> = (0..400)
+                .map(|_| {
+                    let smallest = Builder::new().stack_size(0);
+                    let body = || {
+                        sward::park();
+                        let child = sward::spawn(sward::yield_now);
+                        sward::sleep(Duration::from_micros(50));
+                        child.join().unwrap();
+                    };
+                    smallest.spawn_on(&handle, body).unwrap()
+                })
+                .collect();
+            let wakes = runtime.spawn(move || {
+                parked.iter().for_each(|one| one.greenlet().unpark());
+                parked.into_iter().for_each(|one| one.join().unwrap());
+            });
+            wakes.join().unwrap();
+        }
+    });
+}
+
 /// From less than the smallest to the largest, powers of two and what lies between them.
 #[test]
 fn all_sizes() {

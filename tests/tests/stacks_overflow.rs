@@ -98,8 +98,8 @@ fn on_stacks_of_all_sizes() {
                 let deep = deep.spawn_on(&runtime.handle(), || descend(0)).unwrap();
                 println!("{:?}", deep.join());
             };
-            // A page is the least a stack has.
-            let size = size.max(page_size());
+            let sized = Builder::new().stack_size(size).spawn(|| ()).unwrap();
+            let size = sized.greenlet().stack_size();
             child::run(&name, &[], body, |ended| {
                 reported(&ended, "<unnamed>", size)
             });

@@ -51,6 +51,9 @@ impl Starting {
                 if !sys::withdraw(pointer::get()) {
                     return exit.decline();
                 }
+                // What the queues keep for each identity is made here, where there is room: it is large, and a greenlet's stack
+                // may be small.
+                let _ = crossbeam_deque::Worker::<()>::new_fifo().stealer().steal();
                 let slot = slot();
                 // SAFETY: our own thread's slot.
                 unsafe { (*slot).prepare() };

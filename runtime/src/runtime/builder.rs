@@ -154,7 +154,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Bytes of stack of a greenlet that does not say otherwise, rounded up to a power of two from 16 KiB on (0 as well);
+    /// Bytes of stack of a greenlet that does not say otherwise, rounded up to a power of two from 16 KiB on (0 as well; 32
+    /// KiB in builds with debug assertions);
     /// above 1 GiB `build` gives an error. By default 256 KiB. It is address space: memory is used page by page as the stack
     /// is.
     ///

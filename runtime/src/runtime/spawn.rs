@@ -143,7 +143,7 @@ impl Builder {
         self
     }
 
-    /// Bytes of stack, rounded up to a power of two from 16 KiB on. Above 1 GiB spawning gives an error.
+    /// Bytes of stack, rounded up to a power of two from 16 KiB on (32 KiB in builds with debug assertions). Above 1 GiB spawning gives an error.
     ///
     /// # Examples
     ///
