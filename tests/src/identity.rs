@@ -57,17 +57,28 @@ fn errno_location() -> *mut i32 {
 /// Whether this machine can have moving homes (where it cannot, sward has fixed ones).
 #[must_use]
 pub fn can_move() -> bool {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+    #[cfg(all(
+        target_arch = "x86_64",
+        target_os = "linux",
+        target_env = "gnu",
+        not(sward_old_system)
+    ))]
     {
         // SAFETY: it reads a table that the process got at its start.
         unsafe { libc::getauxval(libc::AT_HWCAP2) & 2 != 0 }
     }
-    #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+    #[cfg(not(all(
+        target_arch = "x86_64",
+        target_os = "linux",
+        target_env = "gnu",
+        not(sward_old_system)
+    )))]
     {
         cfg!(all(
             target_arch = "aarch64",
             target_os = "linux",
-            target_env = "gnu"
+            target_env = "gnu",
+            not(sward_old_system)
         ))
     }
 }

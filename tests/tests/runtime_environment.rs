@@ -66,6 +66,21 @@ fn workers() {
         )
     };
     child::run("workers/unset", &[], body, printed("true"));
+    // As many as there are processors for the process, not for the machine.
+    let on_one = || {
+        // SAFETY: a set of processors, of which the first that is ours stays.
+        unsafe {
+            let mut ours: libc::cpu_set_t = std::mem::zeroed();
+            let size = size_of::<libc::cpu_set_t>();
+            assert_eq!(libc::sched_getaffinity(0, size, &mut ours), 0);
+            let first = (0..libc::CPU_SETSIZE as usize).find(|&cpu| libc::CPU_ISSET(cpu, &ours));
+            libc::CPU_ZERO(&mut ours);
+            libc::CPU_SET(first.unwrap(), &mut ours);
+            assert_eq!(libc::sched_setaffinity(0, size, &ours), 0);
+        }
+        show_workers();
+    };
+    child::run("workers/on-one-processor", &[], on_one, printed("1"));
     for wrong in ["0", "4097", "abc", "-1", "1.5", ""] {
         let environment = [("SWARD_WORKERS", wrong)];
         let words = ["SWARD_WORKERS", wrong, "1 to 4096"];

@@ -7,6 +7,10 @@
 //! be told; `fault` lets tests have the system refuse things;
 //! `sanitizer` is what is said to one. Nothing here may switch, block or call user code.
 
+/// Whether the system is to be taken for one that lacks what not all have: marks in the page table, waits to the nanosecond, a
+/// thread pointer that may be set. For tests, by `--cfg sward_old_system`.
+pub(crate) const OLD_SYSTEM: bool = cfg!(sward_old_system);
+
 pub(crate) mod abort;
 pub(crate) mod fault;
 pub(crate) mod fork;

@@ -29,6 +29,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::readiness::{Direction, Event};
 use super::sys_seat::Key;
+use crate::base::OLD_SYSTEM;
 use crate::base::fault::{self, Door};
 
 /// Whether a read or a write of fewer bytes than asked proves that the socket is empty, or full, and that whatever
@@ -84,7 +85,7 @@ impl Driver {
         Ok(Self {
             poller,
             bell,
-            coarse: AtomicBool::new(false),
+            coarse: AtomicBool::new(OLD_SYSTEM),
         })
     }
 

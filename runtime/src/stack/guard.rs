@@ -5,6 +5,7 @@
 //! the number of mappings. What the kernel can do is found out by trying, once for the process.
 
 use super::sys;
+use crate::base::OLD_SYSTEM;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -29,7 +30,7 @@ pub(super) enum Raised {
 
 /// What is known of marks in the page table: one of the three below. A cached fact that leads to no other
 /// memory, so relaxed everywhere; two threads that find it out at the same time find the same.
-static MARKS: AtomicU8 = AtomicU8::new(UNTRIED);
+static MARKS: AtomicU8 = AtomicU8::new(if OLD_SYSTEM { MISSING } else { UNTRIED });
 const UNTRIED: u8 = 0;
 const WORKING: u8 = 1;
 const MISSING: u8 = 2;
