@@ -26,6 +26,7 @@ pub(crate) const LEFT_BEHIND: &str = "this process was forked from one that had 
     not here and whose greenlets do not run: exec a program, or start a new sward::Runtime on a plain thread of this process";
 
 /// Reserves `count` numbers, unique in the process and in those it was forked from.
+#[inline]
 pub(crate) fn reserve(count: u64) -> Range<u64> {
     let first = NEXT.fetch_add(count, Relaxed);
     first..first + count

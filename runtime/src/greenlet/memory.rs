@@ -101,7 +101,7 @@ impl Cells {
         let block = loaded.pop().unwrap_or_else(|| {
             loaded = pair.spare.replace(Magazine::EMPTY);
             if loaded.length == 0 {
-                loaded = DEPOT.get().draw(class);
+                loaded = Depot::draw(class);
             }
             loaded.pop().expect("the depot's magazines are not empty")
         });
@@ -118,7 +118,7 @@ impl Cells {
         if loaded.length == MAGAZINE {
             let full = pair.spare.replace(loaded);
             if full.length != 0 {
-                DEPOT.get().stow(class, full);
+                Depot::stow(class, full);
             }
             loaded = Magazine::EMPTY;
         }
@@ -134,7 +134,7 @@ impl Drop for Cells {
             for half in [&pair.loaded, &pair.spare] {
                 let magazine = half.replace(Magazine::EMPTY);
                 if magazine.length != 0 {
-                    DEPOT.get().stow(class, magazine);
+                    Depot::stow(class, magazine);
                 }
             }
         }
@@ -170,10 +170,15 @@ struct Store {
 }
 
 impl Depot {
+    /// This process's blocks of `class`.
+    fn store(class: usize) -> &'static Mutex<Store> {
+        &DEPOT.get().0[class]
+    }
+
     /// A magazine with at least one block.
     #[cold]
-    fn draw(&self, class: usize) -> Magazine {
-        let mut store = lock(&self.0[class]);
+    fn draw(class: usize) -> Magazine {
+        let mut store = lock(Self::store(class));
         if let Some(magazine) = store.magazines.pop() {
             return magazine;
         }
@@ -189,13 +194,13 @@ impl Depot {
     }
 
     #[cold]
-    fn stow(&self, class: usize, magazine: Magazine) {
-        lock(&self.0[class]).magazines.push(magazine);
+    fn stow(class: usize, magazine: Magazine) {
+        lock(Self::store(class)).magazines.push(magazine);
     }
 
     /// One block, for a plain thread.
-    fn take(&self, class: usize) -> NonNull<u8> {
-        let mut store = lock(&self.0[class]);
+    fn take(class: usize) -> NonNull<u8> {
+        let mut store = lock(Self::store(class));
         if store.loose.length == 0
             && let Some(magazine) = store.magazines.pop()
         {
@@ -207,8 +212,8 @@ impl Depot {
 
     /// # Safety
     /// `memory` is a block of `class` that nobody uses.
-    unsafe fn give(&self, class: usize, memory: NonNull<u8>) {
-        let mut store = lock(&self.0[class]);
+    unsafe fn give(class: usize, memory: NonNull<u8>) {
+        let mut store = lock(Self::store(class));
         // SAFETY: passed on.
         unsafe { store.loose.push(memory) };
         if store.loose.length == MAGAZINE {
@@ -285,7 +290,7 @@ pub(super) fn room_for<T>() -> NonNull<T> {
     if let Some(class) = class_of::<T>() {
         let block = match cells_here() {
             Some(cells) => cells.take(class),
-            None => DEPOT.get().take(class),
+            None => Depot::take(class),
         };
         return block.cast();
     }
@@ -309,7 +314,7 @@ pub(super) unsafe fn remove<T>(place: NonNull<T>) {
             // SAFETY: a block of this class, which is free now.
             Some(cells) => unsafe { cells.give(class, memory) },
             // SAFETY: as above.
-            None => unsafe { DEPOT.get().give(class, memory) },
+            None => unsafe { Depot::give(class, memory) },
         },
         // SAFETY: `room_for` got it from there, with this layout.
         None => unsafe { dealloc(memory.as_ptr(), Layout::new::<T>()) },

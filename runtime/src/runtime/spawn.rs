@@ -296,6 +296,7 @@ fn own_home() -> Option<(Arc<Shared>, Arc<Home>)> {
     Some((Shared::current()?, Myself::current()?.home()?))
 }
 
+#[cold]
 fn homeless() -> io::Error {
     if is_severed() {
         return fork::left_behind();
@@ -306,6 +307,7 @@ fn homeless() -> io::Error {
     )
 }
 
+#[cold]
 fn closed(shared: &Shared) -> io::Error {
     if shared.is_left_behind() {
         return fork::left_behind();
