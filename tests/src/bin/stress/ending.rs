@@ -186,8 +186,8 @@ pub(crate) fn end(ground: &Arc<Ground>, runtime: Runtime, ending: &Ending) {
     }
     match ending.manner {
         Manner::Patient => assert_eq!(cancelled, 0, "given up in spite of all patience"),
-        Manner::Impatient(_) | Manner::DropInside => {}
-        Manner::Drop => {
+        Manner::Impatient(_) => {}
+        Manner::Drop | Manner::DropInside => {
             ground.told_left.fetch_add(cancelled, SeqCst);
         }
     }

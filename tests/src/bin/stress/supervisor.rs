@@ -18,7 +18,10 @@ pub(crate) const TOLD: &str = "@told ";
 const ROUND: &str = "round ";
 /// How sward's lines end and begin.
 const UNJOINED: &str = " panicked, and nobody joined it";
-const DROPPED: (&str, &str) = ("sward: runtime 'stress-", " greenlets that had not ended");
+const DROPPED: (&str, &str) = (
+    "sward: runtime 'stress-",
+    "' was dropped: greenlets that had not ended: ",
+);
 /// Rounds that one process runs: what given-up greenlets keep adds up.
 const BATCH: u64 = 200;
 
@@ -188,8 +191,8 @@ impl Progress {
 
 /// How many greenlets a runtime was dropped with, if that is what the line says.
 fn dropped_with(line: &str) -> Option<u64> {
-    let line = line.strip_prefix(DROPPED.0)?.strip_suffix(DROPPED.1)?;
-    line.rsplit(' ').next()?.parse().ok()
+    let (_, rest) = line.strip_prefix(DROPPED.0)?.split_once(DROPPED.1)?;
+    rest.split(';').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -202,8 +205,9 @@ mod tests {
         for line in [
             "@begins 7",
             "sward: greenlet 'stress-3' (id 9, spawned at x.rs:1:1) panicked, and nobody joined it",
-            "sward: runtime 'stress-7-inside' was dropped with 3 greenlets that had not ended",
-            "sward: runtime 'stress-7' was dropped with 1 greenlets that had not ended",
+            "sward: runtime 'stress-7-inside' was dropped: greenlets that had not ended: 3",
+            "sward: runtime 'stress-7' was dropped: greenlets that had not ended: 1; suspended among them, whose destructors \
+             will not run: 1: 'a' (id 3, spawned at y.rs:1:1)",
             "@told 1 4",
         ] {
             progress.hear(line);
