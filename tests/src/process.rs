@@ -36,15 +36,25 @@ pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("/proc").count()
 }
 
-/// The number of memory mappings.
+/// The number of memory mappings, and the bytes of address space that they have. Under an emulator these are the program's, while
+/// [`address_space`] counts the emulator's with it.
 ///
 /// # Panics
 ///
 /// Without `/proc`.
 #[must_use]
-pub fn mappings() -> usize {
+pub fn mappings() -> (usize, u64) {
     let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
-    maps.lines().count()
+    let bytes = maps.lines().map(|line| {
+        let range = line
+            .split(' ')
+            .next()
+            .and_then(|range| range.split_once('-'));
+        let (start, end) = range.expect("a range");
+        let address = |text| u64::from_str_radix(text, 16).expect("an address");
+        address(end) - address(start)
+    });
+    (maps.lines().count(), bytes.sum())
 }
 
 /// Waits until every other thread sleeps: none is on its way to do so, or on its way out.
