@@ -106,6 +106,7 @@ fn no_report_otherwise() {
         "ignored",
         "a-thread",
         "a-socket",
+        "a-thread-at-a-socket",
         "a-timer",
         "another-runtime",
         "ends",

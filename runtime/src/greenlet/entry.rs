@@ -2,7 +2,7 @@
 //! the other, in the same home. All that a greenlet needs to start is then there already, in the nearest cache.
 
 use super::header::from_slot;
-use super::switch::{end, land};
+use super::switch::{Carrier, end, land};
 use crate::base::abort::AbortOnUnwind;
 use crate::context::Transfer;
 use crate::home::slot;
@@ -14,6 +14,8 @@ pub(super) extern "C" fn entry(transfer: Transfer) -> ! {
     let slot = unsafe { &*slot() };
     // SAFETY: we were leapt to, by the carrier in the slot.
     unsafe { land(slot.carrier().cast(), transfer) };
+    // SAFETY: it stays while we run on it.
+    unsafe { &*slot.carrier().cast::<Carrier>() }.set_switching(false);
     let mut header = from_slot(slot.greenlet()).expect("a running greenlet is in its slot");
     loop {
         // SAFETY: the header is alive until the greenlet is done. Called once for each, in the greenlet, on its own stack.

@@ -20,6 +20,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::header::{Header, Runnable, from_slot};
 use super::memory::Cells;
@@ -124,6 +126,8 @@ pub(crate) struct Carrier {
     left: Cell<Left>,
     /// How many more operations the running greenlet may do without parking before it has to yield.
     budget: Cell<u32>,
+    /// False only while the code of a greenlet runs: its stack can be looked at then, by a signal's handler on this thread.
+    switching: AtomicBool,
     /// Free memory for cells.
     cells: Cells,
     /// Where the stacks of the greenlets it carries are from.
@@ -143,6 +147,7 @@ impl Carrier {
             base: Cell::new(None),
             left: Cell::new(Left::Base),
             budget: Cell::new(BUDGET),
+            switching: AtomicBool::new(true),
             cells: Cells::new(),
             stacks,
         }
@@ -160,6 +165,17 @@ impl Carrier {
     /// The pool that the stacks are from.
     pub(super) fn stacks(&self) -> &Pool {
         &self.stacks
+    }
+
+    /// The code of a greenlet runs from here on, or until here.
+    #[inline]
+    pub(super) fn set_switching(&self, switching: bool) {
+        self.switching.store(switching, Relaxed);
+    }
+
+    /// Whether no greenlet's code runs. Relaxed: asked on the thread that writes it.
+    pub(super) fn is_switching(&self) -> bool {
+        self.switching.load(Relaxed)
     }
 
     /// Whether the running greenlet has used up its budget.
@@ -282,11 +298,12 @@ pub(crate) fn suspend(request: Request) {
     let me = from_slot(slot.greenlet()).expect("only a greenlet suspends");
     // SAFETY: a greenlet has a home.
     let errno = unsafe { Errno::save_in(slot) };
-    let panics = unwinding::lay_down();
-    let guard = AbortOnUnwind::new("a switch between greenlets");
     let carrier = slot.carrier().cast::<Carrier>();
     // SAFETY: a greenlet runs on a carrier, which stays until we are off it; and a running greenlet is alive.
     let here = unsafe { &*carrier };
+    here.set_switching(true);
+    let panics = unwinding::lay_down();
+    let guard = AbortOnUnwind::new("a switch between greenlets");
     // SAFETY: as above.
     let next = unsafe { (here.hooks.next)(carrier, me.as_ref(), request) };
     let target = match next {
@@ -306,6 +323,8 @@ pub(crate) fn suspend(request: Request) {
     }
     guard.disarm();
     unwinding::take_up(panics);
+    // SAFETY: the carrier that we run on now.
+    unsafe { &*slot.carrier().cast::<Carrier>() }.set_switching(false);
     errno.restore();
 }
 
@@ -326,6 +345,7 @@ pub(super) unsafe fn end(header: NonNull<Header>) -> NonNull<Header> {
     slot.set(ptr::null(), carrier.cast());
     // SAFETY: as in `suspend`.
     let here = unsafe { &*carrier };
+    here.set_switching(true);
     // SAFETY: the greenlet has ended, so nobody else has a right to run it.
     let next = unsafe { (here.hooks.ended)(carrier, Runnable::new(header)) };
     let (target, identity) = match next {
@@ -333,6 +353,7 @@ pub(super) unsafe fn end(header: NonNull<Header>) -> NonNull<Header> {
             let next = runnable.into_raw();
             here.budget.set(BUDGET);
             slot.set(next.as_ptr().cast_const().cast(), carrier.cast());
+            here.set_switching(false);
             return next;
         }
         Ended::Base => (base(here), here.identity),

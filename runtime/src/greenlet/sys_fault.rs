@@ -8,11 +8,15 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::{Once, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, OnceLock};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
+use super::renewed::Renewed;
 use crate::base::fault::{self, Door};
+use crate::base::lock::lock;
 use crate::home::Errno;
 
 /// What a guard's fault may come as: Linux has the first, other systems the second.
@@ -27,8 +31,11 @@ static REPORT: OnceLock<Report> = OnceLock::new();
 
 /// Puts the handler in its place, once for the process.
 pub(super) fn install(report: Report) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    // A lock that a forked child has anew; what was half done at the fork is done again.
+    static ONE: Renewed<Mutex<()>> = Renewed::new(|| Mutex::new(()));
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let _one = lock(ONE.get());
+    if !DONE.load(Relaxed) {
         let _ = REPORT.set(report);
         for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS) {
             let mut before = MaybeUninit::<libc::sigaction>::zeroed();
@@ -39,8 +46,12 @@ pub(super) fn install(report: Report) {
                 }
                 before.assume_init()
             };
+            let ours = on_fault as extern "C" fn(_, _, _) as usize;
+            if before.sa_sigaction == ours {
+                continue;
+            }
             let mut action = before;
-            action.sa_sigaction = on_fault as extern "C" fn(_, _, _) as usize;
+            action.sa_sigaction = ours;
             // The previous handler is called by ours, and expects to be interruptible by its own signal as before.
             action.sa_flags =
                 libc::SA_SIGINFO | libc::SA_ONSTACK | before.sa_flags & libc::SA_NODEFER;
@@ -49,7 +60,8 @@ pub(super) fn install(report: Report) {
             // SAFETY: a handler that takes three arguments, as the flags say.
             unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
         }
-    });
+        DONE.store(true, Relaxed);
+    }
 }
 
 /// The handler. Runs under the identity of whoever has faulted.

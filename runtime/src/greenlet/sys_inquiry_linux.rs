@@ -6,18 +6,20 @@
 //! stack. It is async-signal-safe: atomics, and the unwinder, which neither allocates nor locks (glibc finds a
 //! program's unwind tables without a lock since 2.35).
 //!
-//! It does not look at the stack if the worker has had another turn since: it may be in the middle of a switch.
+//! It does not look at the stack in the middle of a switch, which the carrier knows, and answers nothing if the worker has had another
+//! turn since.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
-use std::sync::{Mutex, Once, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::header::{GreenletRef, Header, from_slot};
 use super::renewed::Renewed;
+use super::switch::Carrier;
 use crate::base::lock::lock;
 use crate::home::{Errno, slot};
 
@@ -49,7 +51,7 @@ static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 pub(crate) fn ask(thread: u32, turns: &AtomicU32, turn: u32) -> Option<(GreenletRef, Vec<usize>)> {
     static ONE: Renewed<Mutex<()>> = Renewed::new(|| Mutex::new(()));
     let _one = lock(ONE.get());
-    install();
+    install_once();
     TURNS.store(ptr::from_ref(turns).cast_mut(), Relaxed);
     TURN.store(turn, Relaxed);
     // Release: pairs with the acquire in the handler, which reads the question.
@@ -75,21 +77,26 @@ pub(crate) fn ask(thread: u32, turns: &AtomicU32, turn: u32) -> Option<(Greenlet
     Some((greenlet?, frames))
 }
 
-fn install() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+/// Puts the handler in its place. Under a lock that a forked child has anew; what was half done at the fork is done again.
+fn install_once() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.load(Relaxed) {
         let mut before = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: asks for the action, whose memory is there; all zeroes is one. Then sets a handler of three arguments.
         unsafe {
             libc::sigaction(SIGNAL, ptr::null(), before.as_mut_ptr());
             let mut action = before.assume_init();
-            let _ = PREVIOUS.set(action);
-            action.sa_sigaction = on_inquiry as extern "C" fn(_, _, _) as usize;
+            let ours = on_inquiry as extern "C" fn(_, _, _) as usize;
+            if action.sa_sigaction != ours {
+                let _ = PREVIOUS.set(action);
+            }
+            action.sa_sigaction = ours;
             // What is interrupted goes on.
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
             libc::sigaction(SIGNAL, &raw const action, ptr::null_mut());
         }
-    });
+        DONE.store(true, Relaxed);
+    }
 }
 
 extern "C" fn on_inquiry(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
@@ -133,8 +140,8 @@ fn answer() {
     // SAFETY: who asks waits for the answer, and keeps the worker's counter meanwhile.
     let turn = unsafe { &*TURNS.load(Relaxed) }.load(Relaxed);
     // SAFETY: the slot of the identity that was interrupted, which is ours.
-    let greenlet = unsafe { (*slot()).greenlet() };
-    let Some(header) = from_slot(greenlet).filter(|_| turn == TURN.load(Relaxed)) else {
+    let slot = unsafe { &*slot() };
+    let Some(header) = from_slot(slot.greenlet()).filter(|_| turn == TURN.load(Relaxed)) else {
         return;
     };
     // SAFETY: a greenlet in its slot runs, and is alive; we are on its thread.
@@ -143,6 +150,10 @@ fn answer() {
         std::mem::ManuallyDrop::new(counted).as_ptr().as_ptr(),
         Relaxed,
     );
+    // SAFETY: a greenlet runs on a carrier, which stays meanwhile.
+    if unsafe { &*slot.carrier().cast::<Carrier>() }.is_switching() {
+        return;
+    }
     // SAFETY: the callback takes what the unwinder gives it.
     unsafe { _Unwind_Backtrace(note_frame, ptr::null_mut()) };
 }

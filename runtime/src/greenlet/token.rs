@@ -113,12 +113,13 @@ impl ThreadOwner {
     }
 
     /// Sleeps until the wait under way has ended, or until `deadline`.
-    pub(crate) fn sleep(&self, deadline: Option<Instant>) {
+    /// If only another greenlet or thread could end it, it is counted (`base::threads`).
+    pub(crate) fn sleep(&self, deadline: Option<Instant>, counted: bool) {
         let mut asleep = lock(&self.asleep);
         // `wake` locks after the word was fired: either it comes first and the word is seen here, or the lock is
         // released inside the condition's wait and the notification finds us there.
         while !self.word.is_fired() {
-            if deadline.is_none() {
+            if counted && deadline.is_none() {
                 asleep.get_or_insert_with(Counted::waiting);
             }
             asleep = match deadline {

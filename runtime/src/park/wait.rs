@@ -105,7 +105,8 @@ impl Wait {
         match &self.waiter {
             Waiter::Greenlet(greenlet) => self.park_greenlet(greenlet, deadline),
             Waiter::Thread(thread) => {
-                thread.sleep(deadline);
+                let by_socket = matches!(self.reason, Reason::Readable | Reason::Writable);
+                thread.sleep(deadline, !by_socket);
                 if deadline.is_some() {
                     // Stale unless the time is up, so this cannot end a wait twice.
                     self.token(TIMED_OUT).fire();

@@ -43,6 +43,8 @@ const STILL_LOOKS: u32 = 2;
 /// Of how long a worker has been in one turn, the time it must have had a processor to count as held up by a computation.
 /// Less than half of two periods: two on one processor are both held up.
 const COMPUTED: Duration = Duration::from_millis(4);
+/// How often a thread is asked which greenlet holds it up. Arbitrary.
+const MOST_ASKED: u32 = 5;
 /// How many looks in a row must find too many workers free before spares step down: a tenth of a second, so that greenlets that
 /// hold up their workers again and again find the spares there. Arbitrary.
 const SURPLUS_LOOKS: u32 = 20;
@@ -141,7 +143,10 @@ impl Monitor {
                 let (awake, waited) = waited.unwrap_or_else(PoisonError::into_inner);
                 orders = awake;
                 if waited.timed_out() {
+                    // Not under the lock: it may write, and those who get up need it.
+                    drop(orders);
                     suspicion.look(shared);
+                    orders = lock(&monitor.orders);
                 }
             }
             monitor.nap.end();
@@ -196,12 +201,13 @@ struct Watch {
     turn: u32,
     /// How many looks in a row have found it in the same turn.
     still: u32,
-    /// How long its thread had had a processor when that began.
-    computed: Option<Duration>,
+    /// How long its thread had had a processor when it was first seen to want one in that turn, if the system tells.
+    computed: Option<Option<Duration>>,
     held_up: bool,
     /// When it was first seen in that turn.
     since: Option<Instant>,
-    /// What was told of it.
+    /// How often its thread has been asked who holds it up, and what was told then.
+    asked: u32,
     told: Option<HeldUp>,
 }
 
@@ -226,26 +232,24 @@ impl Watch {
         if !self.held_up {
             self.judge(remote);
         }
-        // Asked again now and then: a thread that wants for a processor answers late.
-        if let (Some(hook), true, None) = (hook, self.held_up, &self.told)
-            && self.still.is_multiple_of(STILL_LOOKS)
-        {
-            self.told = self.report(remote);
-            self.told.iter().for_each(|told| hook.tell(told));
-        }
     }
 
     /// Whether the worker, which has had no turn, is held up.
     fn judge(&mut self, remote: &Remote) {
-        match sys::state(remote.thread.load(Relaxed)) {
-            State::Waits => self.held_up = self.still >= STILL_LOOKS,
-            State::Runs(computed) if self.still == 1 => self.computed = computed,
-            State::Runs(computed) => {
-                let since = computed.zip(self.computed);
-                let enough = since.is_none_or(|(now, then)| now.saturating_sub(then) >= COMPUTED);
-                self.held_up = enough && self.still >= STILL_LOOKS;
-            }
-        }
+        let enough = match sys::state(remote.thread.load(Relaxed)) {
+            State::Waits => true,
+            State::Runs(now) => match self.computed {
+                // It counts from here on.
+                None => {
+                    self.computed = Some(now);
+                    false
+                }
+                Some(then) => now
+                    .zip(then)
+                    .is_none_or(|(now, then)| now.saturating_sub(then) >= COMPUTED),
+            },
+        };
+        self.held_up = enough && self.still >= STILL_LOOKS;
     }
 }
 
@@ -292,6 +296,21 @@ impl View {
             self.call_spares(shared, held_up);
         }
         self.dismiss_spares(shared, held_up);
+        if let Some(hook) = &shared.settings().held_up {
+            self.report_one(shared, hook);
+        }
+    }
+
+    /// Reports on one worker that is held up, if there is one that has not been. Its thread may answer late, if it wants for a
+    /// processor, so it is asked again, a few times.
+    fn report_one(&mut self, shared: &Shared, hook: &Hook) {
+        let pairs = self.workers.iter_mut().zip(shared.remotes.iter());
+        let due = |watch: &Watch| watch.held_up && watch.told.is_none() && watch.asked < MOST_ASKED;
+        if let Some((watch, remote)) = pairs.into_iter().find(|(watch, _)| due(watch)) {
+            watch.asked += 1;
+            watch.told = watch.report(remote);
+            watch.told.iter().for_each(|told| hook.tell(told));
+        }
     }
 
     /// So many are held up, and nobody sleeps: calls as many spares as are missing, if there is something for them.
@@ -324,6 +343,7 @@ impl View {
         let surplus = surplus(shared, held_up);
         if surplus == 0 {
             self.surplus = 0;
+            shared.spares.dismiss(0);
             return;
         }
         self.surplus += 1;

@@ -87,7 +87,7 @@ pub(super) enum Presence {
     Up,
     /// It sleeps until there is work.
     Asleep,
-    /// A spare that rests, or has left.
+    /// Its thread has not begun; or a spare that rests, or has left; or the runtime has ended.
     Away,
 }
 
@@ -492,7 +492,7 @@ impl Remote {
             counts: Counts::default(),
             ticks: AtomicU32::new(0),
             thread: AtomicU32::new(0),
-            presence: AtomicU8::new(Presence::Up as u8),
+            presence: AtomicU8::new(Presence::Away as u8),
             may_step_down: AtomicBool::new(true),
         }
     }

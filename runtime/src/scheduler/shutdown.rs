@@ -267,9 +267,10 @@ fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -
     wait_until_drained(shared, deadline);
     // Release: pairs with the acquire in the workers' loops.
     shared.stopping.store(true, Release);
+    let spares = shared.spares.close();
+    // Those that came before that are woken, too.
     shared.wake_all();
-    let (spares, coming) = shared.spares.close();
-    shared.curtain.wait_for(threads.len() + coming);
+    shared.curtain.wait_for(threads.len() + spares.coming);
     let mut left = Left {
         count: shared.live(),
         ..Left::default()
@@ -283,7 +284,11 @@ fn reap(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>, deadline: Instant) -
     }
     drop(carrier);
     let threads = threads.into_iter().enumerate();
-    for (index, thread) in threads.chain(spares) {
+    spares
+        .ended
+        .into_iter()
+        .for_each(|thread| _ = thread.join());
+    for (index, thread) in threads.chain(spares.threads) {
         if !staying.contains(&index) {
             // A worker never panics: its guard aborts.
             let _ = thread.join();

@@ -48,6 +48,8 @@ struct Inner {
     /// Numbers of spares whose threads have ended or are just about to, with their queues.
     vacant: Vec<(usize, Queues)>,
     threads: Vec<(usize, JoinHandle<()>)>,
+    /// Those whose numbers have others now.
+    ended: Vec<JoinHandle<()>>,
 }
 
 /// What a spare that has rested does next.
@@ -86,10 +88,11 @@ impl Spares {
         may_start_thread()?;
         let (index, queues) = match inner.vacant.pop() {
             Some((index, queues)) => {
-                // The thread that had this number has done all but end.
+                // The thread that had this number has done all but end, which may take what its thread-locals take.
+                inner.ended.retain(|thread| !thread.is_finished());
                 if let Some(at) = inner.threads.iter().position(|(of, _)| *of == index) {
                     let (_, thread) = inner.threads.swap_remove(at);
-                    let _ = thread.join();
+                    inner.ended.push(thread);
                 }
                 (index, queues)
             }
@@ -171,9 +174,8 @@ impl Spares {
         inner.vacant.push((index, queues));
     }
 
-    /// The runtime ends: those that rest go on, and nobody is called any more. The threads that have been started, by number, and
-    /// how many of them will come to the curtain.
-    pub(super) fn close(&self) -> (Vec<(usize, JoinHandle<()>)>, usize) {
+    /// The runtime ends: those that rest go on, and nobody is called any more.
+    pub(super) fn close(&self) -> Closed {
         let mut inner = lock(&self.inner);
         inner.closed = true;
         self.called.notify_all();
@@ -182,6 +184,21 @@ impl Spares {
             inner.leaving.contains(index) || inner.vacant.iter().any(|(vacant, _)| vacant == index)
         };
         let coming = threads.iter().filter(|(index, _)| !ended(index)).count();
-        (threads, coming)
+        Closed {
+            threads,
+            coming,
+            ended: std::mem::take(&mut inner.ended),
+        }
     }
+}
+
+/// The spares that there have been, when none comes any more.
+#[derive(Debug)]
+pub(super) struct Closed {
+    /// Their threads, by number.
+    pub(super) threads: Vec<(usize, JoinHandle<()>)>,
+    /// How many of them will come to the curtain.
+    pub(super) coming: usize,
+    /// Threads that had done all but end.
+    pub(super) ended: Vec<JoinHandle<()>>,
 }

@@ -41,6 +41,13 @@ fn main() {
             let parked = named("parked").spawn_on(&handle, sward::park).unwrap();
             let _ = (accepts.unwrap().join(), parked.join());
         }
+        // The main thread waits for a socket, as a thread may.
+        "a-thread-at-a-socket" => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let parked = named("parked").spawn_on(&handle, sward::park).unwrap();
+            ready();
+            let _ = (listener.accept(), parked.join());
+        }
         "a-timer" => {
             let parked = named("parked").spawn_on(&handle, sward::park).unwrap();
             let greenlet = parked.greenlet().clone();

@@ -39,7 +39,7 @@ impl Worker {
             if self.shared.stopping.load(Acquire) {
                 return None;
             }
-            if self.is_spare() && self.shared.spares.is_surplus() {
+            if self.is_spare() && self.may_step_down() && self.shared.spares.is_surplus() {
                 if self.step_down() == Rested::Unneeded {
                     self.left.set(true);
                     return None;
@@ -257,9 +257,7 @@ impl Worker {
     fn sleep(&self) {
         let shared = &*self.shared;
         self.remote().set(Presence::Asleep);
-        self.remote()
-            .may_step_down
-            .store(self.may_step_down(), Relaxed);
+        let _ = self.may_step_down();
         shared
             .idle
             .fall_asleep(self.index, self.searching.replace(false));

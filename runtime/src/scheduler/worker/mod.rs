@@ -269,6 +269,7 @@ impl Worker {
     /// that will never run again may have lent out references to its thread-locals.
     fn retire(&self) -> (Vec<Unrun>, bool) {
         self.end_search();
+        self.remote().set(Presence::Away);
         let (mut unrun, mut started) = (Vec::new(), Vec::new());
         while let Some(mut runnable) = self.take_bound() {
             if runnable.never_ran() {
@@ -309,20 +310,19 @@ impl Worker {
         self.index >= self.shared.settings.workers
     }
 
-    /// Whether no greenlet needs this very worker.
+    /// Whether no greenlet needs this very worker; the monitor is told.
     fn may_step_down(&self) -> bool {
-        self.own_home.is_none()
+        let may = self.own_home.is_none()
             || self.residents.get() == 0
                 && self.bound.borrow().is_empty()
-                && self.remote().inbox.is_empty()
+                && self.remote().inbox.is_empty();
+        self.remote().may_step_down.store(may, Relaxed);
+        may
     }
 
-    /// There are too many workers, and this spare is counted out: it rests, unless some greenlets are bound to it.
+    /// There are too many workers, and this spare, which no greenlet needs, is counted out: it rests.
     #[cold]
     fn step_down(&self) -> Rested {
-        if !self.may_step_down() {
-            return Rested::Called;
-        }
         self.end_search();
         self.hand_over();
         self.remote().set(Presence::Away);
