@@ -126,7 +126,20 @@ impl Config {
     ///
     /// If `body` does, or if the runtime cannot be made or does not shut down.
     pub fn run(self, body: impl FnOnce(&Runtime)) {
-        let runtime = self.build();
+        self.run_on(self.build(), body);
+    }
+
+    /// The same where no spare worker ever stands in: with one worker, one greenlet runs at a time.
+    ///
+    /// # Panics
+    ///
+    /// As `run`.
+    pub fn run_without_spares(self, body: impl FnOnce(&Runtime)) {
+        let builder = self.builder().max_workers(self.workers);
+        self.run_on(builder.build().expect("a runtime"), body);
+    }
+
+    fn run_on(self, runtime: Runtime, body: impl FnOnce(&Runtime)) {
         body(&runtime);
         settle(&runtime.handle());
         let metrics = runtime.handle().metrics();

@@ -47,7 +47,7 @@ fn greenlets_that_yield_take_turns() {
         if config.workers > 1 {
             return;
         }
-        config.run(|runtime| {
+        config.run_without_spares(|runtime| {
             let ready = Arc::new(AtomicUsize::new(0));
             let turns: Arc<[AtomicUsize]> = (0..GREENLETS).map(|_| AtomicUsize::new(0)).collect();
             let handles: Vec<_> = (0..GREENLETS)

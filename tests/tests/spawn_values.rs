@@ -136,7 +136,7 @@ fn one_worker_runs_what_a_thread_spawns_about_in_order() {
         if config.workers > 1 {
             return;
         }
-        config.run(|runtime| {
+        config.run_without_spares(|runtime| {
             let order = Arc::new(Mutex::new(Vec::new()));
             let run = |number| {
                 let order = order.clone();
