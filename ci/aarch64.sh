@@ -55,7 +55,9 @@ arguments() {
     # A debugger that is started beside running workers, for an emulator's stacks.
     stress_*) echo --test-threads=1 --skip is_dumped ;;
     fork_*) echo --test-threads=1 --skip processes ;;
-    lib_* | net_many | net_runtimes | panic_* | runtime_* | stacks_*) echo --test-threads=1 ;;
+    # The emulator has a thread of its own, which might wake somebody for all that can be seen.
+    scheduling_deadlock) echo --test-threads=1 --skip names_who_waits ;;
+    lib_* | limits_* | net_many | net_runtimes | panic_* | runtime_* | scheduling_reports | stacks_*) echo --test-threads=1 ;;
     esac
 }
 
