@@ -93,7 +93,7 @@ impl RuntimeBuilder {
     /// The hook runs on the runtime's monitor thread; while it runs nobody else is noticed. A panic in it goes no further. Whether a
     /// spare worker is called does not depend on it.
     ///
-    /// With a hook, a worker's thread that is held up is sent the signal `SIGURG` (again, up to five times, if it does not answer), which tells the greenlet and its stack. Calls that it blocks in go
+    /// With a hook, a worker's thread that is held up is sent the signal `SIGURG` (again, now and then, if it does not answer), which tells the greenlet and its stack. Calls that it blocks in go
     /// on, but for those that a handled signal always ends (`poll` and its like: `EINTR`). Linux only; elsewhere nobody is told.
     ///
     /// # Examples

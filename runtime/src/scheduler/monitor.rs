@@ -43,8 +43,9 @@ const STILL_LOOKS: u32 = 2;
 /// Of how long a worker has been in one turn, the time it must have had a processor to count as held up by a computation.
 /// Less than half of two periods: two on one processor are both held up.
 const COMPUTED: Duration = Duration::from_millis(4);
-/// How often a thread is asked which greenlet holds it up. Arbitrary.
+/// How often a thread is asked in a row which greenlet holds it up, and after how many looks once more. Arbitrary.
 const MOST_ASKED: u32 = 5;
+const ASKED_AGAIN: u32 = 32;
 /// How many looks in a row must find too many workers free before spares step down: a tenth of a second, so that greenlets that
 /// hold up their workers again and again find the spares there. Arbitrary.
 const SURPLUS_LOOKS: u32 = 20;
@@ -302,10 +303,13 @@ impl View {
     }
 
     /// Reports on one worker that is held up, if there is one that has not been. Its thread may answer late, if it wants for a
-    /// processor, so it is asked again, a few times.
+    /// processor, so it is asked again, at first at once and then now and then.
     fn report_one(&mut self, shared: &Shared, hook: &Hook) {
         let pairs = self.workers.iter_mut().zip(shared.remotes.iter());
-        let due = |watch: &Watch| watch.held_up && watch.told.is_none() && watch.asked < MOST_ASKED;
+        let due = |watch: &Watch| {
+            let may_ask = watch.asked < MOST_ASKED || watch.still.is_multiple_of(ASKED_AGAIN);
+            watch.held_up && watch.told.is_none() && may_ask
+        };
         if let Some((watch, remote)) = pairs.into_iter().find(|(watch, _)| due(watch)) {
             watch.asked += 1;
             watch.told = watch.report(remote);
