@@ -217,7 +217,9 @@ fn other_faults_stay() {
             };
             child::run(&name, &[], body, |ended| {
                 died_by(&ended, libc::SIGSEGV);
-                assert_eq!((&*ended.stdout, &*ended.stderr), ("", ""), "{ended}");
+                // An emulator may have something to say.
+                let ours = ended.errors_with("sward: ");
+                assert_eq!((&*ended.stdout, ours), ("", 0), "{ended}");
             });
         }
     }
@@ -325,6 +327,8 @@ fn anothers_guard_is_no_overflow() {
     };
     child::run("anothers_guard_is_no_overflow", &[], body, |ended| {
         died_by(&ended, libc::SIGSEGV);
-        assert_eq!((&*ended.stdout, &*ended.stderr), ("", ""), "{ended}");
+        // An emulator may have something to say.
+        let ours = ended.errors_with("sward: ");
+        assert_eq!((&*ended.stdout, ours), ("", 0), "{ended}");
     });
 }
