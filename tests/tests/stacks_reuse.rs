@@ -34,7 +34,7 @@ fn empty_closures_need_few_stacks() {
         } else {
             SPAWNS / 20
         };
-        config.run(|runtime| {
+        config.run_without_spares(|runtime| {
             let handle = runtime.handle();
             for _ in 0..spawns / BATCH {
                 let batch: Vec<_> = (0..BATCH).map(|_| runtime.spawn(|| ())).collect();
