@@ -6,7 +6,7 @@
 //! monitor wakes that; and it does if nobody sits in the reactor, for those who work look there now and then only.
 //!
 //! When no worker sleeps, and some are *held up* by greenlets that compute for long or block their threads, it calls a spare
-//! (`spares`) for each, as long as there is something to do for it. A worker is held up that has had no turn for two
+//! (`spares`) for each that blocks its thread, and at least one if nobody is free, as long as there is something to do for it. A worker is held up that has had no turn for two
 //! periods, if its thread waits in the kernel, or has had a processor for a good part of that time. One that wants a
 //! processor and has none is not: a machine with too little of them is not helped by more threads. When more workers are free
 //! than the runtime was made with, and have been for a while, as many spares step down.
@@ -205,6 +205,8 @@ struct Watch {
     /// How long its thread had had a processor when it was first seen to want one in that turn, if the system tells.
     computed: Option<Option<Duration>>,
     held_up: bool,
+    /// By a computation: it has a processor, which a spare would only share.
+    computes: bool,
     /// When it was first seen in that turn.
     since: Option<Instant>,
     /// How often its thread has been asked who holds it up, and what was told then.
@@ -237,7 +239,9 @@ impl Watch {
 
     /// Whether the worker, which has had no turn, is held up.
     fn judge(&mut self, remote: &Remote) {
-        let enough = match sys::state(remote.thread.load(Relaxed)) {
+        let state = sys::state(remote.thread.load(Relaxed));
+        self.computes = state != State::Waits;
+        let enough = match state {
             State::Waits => true,
             State::Runs(now) => match self.computed {
                 // It counts from here on.
@@ -320,7 +324,14 @@ impl View {
     /// So many are held up, and nobody sleeps: calls as many spares as are missing, if there is something for them.
     fn call_spares(&mut self, shared: &Arc<Shared>, held_up: usize) {
         let free = shared.idle.workers().saturating_sub(held_up);
-        let missing = shared.settings().workers.saturating_sub(free);
+        let computing = self
+            .workers
+            .iter()
+            .filter(|watch| watch.held_up && watch.computes);
+        // Those that compute have a processor; they need one in their place only if nobody else is free.
+        let busy = free + computing.count();
+        let missing = shared.settings().workers.saturating_sub(busy);
+        let missing = missing.max(usize::from(free == 0));
         // With nobody free nobody looks at the sockets, the timers and what comes from outside.
         let nobody = free == 0 && (shared.timers.len() != 0 || !shared.reactor.is_empty());
         if missing == 0 || !(nobody || shared.has_common_work()) {
