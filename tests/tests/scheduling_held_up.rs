@@ -89,49 +89,90 @@ impl Holders {
     }
 }
 
-/// The lateness that all but two of a hundred do not exceed (the first comes before a spare is there), of sleeps of 5 ms by `sleep`.
-fn lateness(times: usize, sleep: impl Fn(Duration)) -> Duration {
-    const BEAT: Duration = Duration::from_millis(5);
-    let mut late: Vec<_> = (0..times)
-        .map(|_| {
-            let before = Instant::now();
-            sleep(BEAT);
-            before.elapsed().saturating_sub(BEAT)
-        })
-        .collect();
-    late.sort_unstable();
-    late[times * 98 / 100 - 1]
+/// What 98 of a hundred `times` do not exceed: the first one or two come before a spare is there.
+fn worst_but_two(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() * 98 / 100 - 1]
 }
 
-/// As many are held up as there are workers, and a heartbeat goes on, nearly as punctual as a thread's.
+/// How late sleeps of 5 ms by `sleep` are.
+fn lateness(sleep: impl Fn(Duration)) -> Duration {
+    const BEAT: Duration = Duration::from_millis(5);
+    let beat = |_| {
+        let before = Instant::now();
+        sleep(BEAT);
+        before.elapsed().saturating_sub(BEAT)
+    };
+    worst_but_two((0..100).map(beat).collect())
+}
+
+/// How long 64 bytes take there and back, between two greenlets over a socket.
+fn echo() -> Duration {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = sward::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        std::io::copy(&mut &stream, &mut &stream).unwrap();
+        stream.flush().unwrap();
+    });
+    let mut client = TcpStream::connect(address).unwrap();
+    let mut there_and_back = |number| {
+        let before = Instant::now();
+        client.write_all(&[number; 64]).unwrap();
+        let mut back = [0; 64];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!(back, [number; 64]);
+        before.elapsed()
+    };
+    let times = (0..200).map(&mut there_and_back).collect();
+    drop(client);
+    server.join().unwrap();
+    worst_but_two(times)
+}
+
+/// As many are held up as there are workers: what `ours` measures in a greenlet stays below 30 ms, but for what the machine
+/// makes a thread wait that sleeps beside. Now and then a busy machine may spoil it.
+fn goes_on(config: Config, holds: &[Hold], ours: fn() -> Duration) {
+    for &how in holds {
+        let runtime = config.build();
+        let handle = runtime.handle();
+        within_attempts(5, || {
+            let holders = Holders::start(&handle, config.parallel(), how);
+            let threads = thread::spawn(|| lateness(thread::sleep));
+            let ours = runtime.spawn(ours).join().unwrap();
+            assert!(handle.metrics().spares > 0);
+            holders.end();
+            until(|| handle.metrics().spares == 0);
+            let theirs = threads.join().unwrap();
+            let text = format!("{config}, {how:?}: {ours:?}, a thread is {theirs:?} late");
+            println!("{text}");
+            let limit = Duration::from_millis(30) + 2 * theirs;
+            if ours < limit { Ok(()) } else { Err(text) }
+        });
+        settle(&handle);
+        runtime.shutdown(Duration::from_secs(100)).unwrap();
+    }
+}
+
+/// Where all share two homes, one that is free of the holder's may be missing.
+fn has_homes_enough(config: Config) -> bool {
+    config.kind != Kind::Few
+}
+
 #[test]
 fn a_heartbeat_goes_on() {
     each_config(|config| {
-        for how in Hold::ALL {
-            let runtime = config.build();
-            let handle = runtime.handle();
-            // Where all share two homes, one that is free of the holder's may be missing.
-            let beats = config.kind != Kind::Few;
-            within_attempts(5, || {
-                let holders = Holders::start(&handle, config.parallel(), how);
-                let threads = thread::spawn(|| lateness(100, thread::sleep));
-                let ours = if beats {
-                    let ours = runtime.spawn(|| lateness(100, sward::sleep));
-                    let ours = ours.join().unwrap();
-                    assert!(handle.metrics().spares > 0);
-                    ours
-                } else {
-                    Duration::ZERO
-                };
-                holders.end();
-                until(|| handle.metrics().spares == 0);
-                let theirs = threads.join().unwrap();
-                let limit = Duration::from_millis(30) + 2 * theirs;
-                let text = format!("{how:?}: {ours:?} late, a thread {theirs:?}");
-                if ours < limit { Ok(()) } else { Err(text) }
-            });
-            settle(&handle);
-            runtime.shutdown(Duration::from_secs(100)).unwrap();
+        if has_homes_enough(config) {
+            goes_on(config, &Hold::ALL, || lateness(sward::sleep));
+        }
+    });
+}
+
+#[test]
+fn an_echo_goes_on() {
+    each_config(|config| {
+        if has_homes_enough(config) {
+            goes_on(config, &[Hold::Computes, Hold::Reads], echo);
         }
     });
 }
@@ -165,40 +206,6 @@ fn a_lock_held_across_a_suspension() {
         assert_eq!(*mutex.lock().unwrap(), 60);
         until(|| runtime.handle().metrics().spares == 0);
     }
-}
-
-/// Sockets are served while all workers are held up.
-#[test]
-fn an_echo_goes_on() {
-    each_config(|config| {
-        if config.kind == Kind::Few {
-            return;
-        }
-        let runtime = config.build();
-        let handle = runtime.handle();
-        let holders = Holders::start(&handle, config.workers, Hold::Computes);
-        let echo = runtime.spawn(|| {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let server = sward::spawn(move || {
-                let mut stream = listener.accept().unwrap().0;
-                std::io::copy(&mut &stream, &mut &stream).unwrap();
-                stream.flush().unwrap();
-            });
-            let mut client = TcpStream::connect(address).unwrap();
-            for number in 0..200_u64 {
-                client.write_all(&number.to_ne_bytes()).unwrap();
-                let mut back = [0; 8];
-                client.read_exact(&mut back).unwrap();
-                assert_eq!(u64::from_ne_bytes(back), number);
-            }
-            drop(client);
-            server.join().unwrap();
-        });
-        echo.join().unwrap();
-        holders.end();
-        until(|| handle.metrics().spares == 0);
-    });
 }
 
 /// With fixed homes those that have started on the held-up worker wait for it; those that have not started do not.
