@@ -73,7 +73,7 @@
 //! also to park, yield and sleep (on a plain thread these need no runtime). What gives an error, such as
 //! [`Builder::spawn`], gives one that says so. Dropping a runtime, a handle or a socket there, and
 //! [`unpark`](Greenlet::unpark), do nothing to the parent and wait for nobody; the operations of a socket that need not wait work. So
-//! does a new [`Runtime`], used by a plain thread of the child, and the default one if the parent had not started it. When the
+//! does a new [`Runtime`], used by a plain thread of the child, and the default one if the parent had not begun to start it. When the
 //! closure of what was a greenlet returns, the child ends by `_exit` with status 0; with 101 if it panics; in the body of
 //! [`main`] with what it returns.
 //!

@@ -19,6 +19,8 @@ use crate::watchdog::{LIMIT_VARIABLE, allow_debugger, dump, limit};
 
 /// Names, in the child, the body to run.
 const BODY_VARIABLE: &str = "SWARD_TEST_BODY";
+/// What children get as `SWARD_CONTEXT`, if the test does not say otherwise.
+const CONTEXT_VARIABLE: &str = "SWARD_TEST_CONTEXT";
 /// What the child prints before its body: without it, no test had the name.
 const BEGINS: &str = "the body begins\n";
 /// What sward reads, what changes how panics are printed, and what would have a child draw cases of its own. A child begins
@@ -116,6 +118,9 @@ fn start(name: &str, environment: &[(&str, &str)]) -> Ended {
     };
     for variable in CLEARED {
         command.env_remove(variable);
+    }
+    if let Some(context) = std::env::var_os(CONTEXT_VARIABLE) {
+        command.env("SWARD_CONTEXT", context);
     }
     let limit = limit();
     let mut child = command

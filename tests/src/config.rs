@@ -150,7 +150,10 @@ impl Config {
             Kind::Fixed => self.workers + metrics.spares,
         };
         assert!(homes <= most, "{homes} homes");
+        let handle = runtime.handle();
         runtime.shutdown(SHUTDOWN).expect("nothing is left to do");
+        let metrics = handle.metrics();
+        assert_eq!((metrics.homes, metrics.spares), (0, 0), "{metrics:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use sward::Handle;
 
 use crate::until::until;
 
-/// Waits until the runtime has no greenlet, no stack in use, no source and no timer.
+/// Waits until the runtime has no greenlet, no stack in use, no source, no timer and no spare worker.
 ///
 /// It may take a moment: a greenlet is joined before its worker has put its stack away. If it never comes to that, the time
 /// limit of [`until`] ends the process and shows the counters.
@@ -18,6 +18,7 @@ pub fn settle(handle: &Handle) {
             ("stacks", metrics.stacks),
             ("sources", metrics.sources),
             ("timers", metrics.timers),
+            ("spares", metrics.spares),
         ]
     };
     until(|| {

@@ -5,12 +5,12 @@
 use std::io::{Read, Write};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sward::net::{TcpListener, TcpStream};
-use sward::{Builder, Handle, JoinHandle, Runtime};
+use sward::{Builder, Handle, HeldUp, JoinHandle, Runtime};
 use sward_tests::fork::{Forked, fork, in_fork, in_quiet_fork, quiet_fork};
 use sward_tests::{
     Config, Rng, Storm, Suspension, child, each_config, settle, storm, until, within_attempts,
@@ -90,6 +90,7 @@ const USES: &[Use] = &[
     ("shutdown", |it| {
         it.runtime.shutdown(Duration::ZERO).unwrap()
     }),
+    ("stack_usage", |it| drop(it.runtime.handle().stack_usage())),
     ("metrics", |it| {
         let _ = it.runtime.handle().metrics();
     }),
@@ -193,7 +194,7 @@ fn untouched(things: Things) -> String {
     for _ in 0..1000 {
         peer.write_all(b"x").unwrap();
     }
-    silent.set_nonblocking(true).unwrap();
+    // It was found empty before the fork; it is not now.
     let mut buffer = [0; 1000];
     silent.read_exact(&mut buffer).unwrap();
     assert_eq!(buffer, [b'x'; 1000]);
@@ -512,6 +513,37 @@ fn the_parents_sockets_stay_registered() {
     });
 }
 
+/// The hook on who holds up a worker runs on a runtime's own thread, and forks there.
+#[test]
+fn in_a_hook() {
+    let body = || {
+        each_config(|config| {
+            let (sender, receiver) = mpsc::channel();
+            let sender = Mutex::new(Some(sender));
+            let hook = move |_: &HeldUp| {
+                let Some(sender) = sender.lock().unwrap().take() else {
+                    return;
+                };
+                match fork() {
+                    Ok(forked) => sender.send(forked).unwrap(),
+                    Err(mut write) => {
+                        // Another thread may have the channel's lock.
+                        std::mem::forget(sender);
+                        write.write_all(b"told").unwrap();
+                    }
+                }
+            };
+            let runtime = config.builder().on_held_up(hook).build().unwrap();
+            let (end, ended) = mpsc::channel::<()>();
+            let blocks = runtime.spawn(move || _ = ended.recv());
+            assert_eq!(receiver.recv().unwrap(), fine("told"));
+            drop(end);
+            blocks.join().unwrap();
+        });
+    };
+    child::run("in_a_hook", &[], body, |ended| ended.succeeded());
+}
+
 /// A destructor that runs on a runtime's own thread, and forks there: the child does not go on as that thread.
 #[test]
 fn in_the_destructor_of_what_never_ran() {
@@ -536,7 +568,8 @@ fn in_the_destructor_of_what_never_ran() {
                 return;
             }
             within_attempts(100, || {
-                let runtime = config.build();
+                let builder = config.builder().max_workers(config.workers);
+                let runtime = builder.build().unwrap();
                 let handle = runtime.handle();
                 let (free, started) = (
                     Arc::new(AtomicBool::new(false)),

@@ -290,6 +290,64 @@ fn the_programs_handler_stays() {
     }
 }
 
+/// What was there before the program's later handler: ours.
+static BEFORE: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn mend_or_pass_on(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel's.
+    if unsafe { (*info).si_addr().addr() } == PAGE.load(Ordering::Relaxed) {
+        return mend(signal, info, context);
+    }
+    type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+    // SAFETY: sward's, which takes three arguments.
+    let before = unsafe { std::mem::transmute::<usize, Handler>(BEFORE.load(Ordering::Relaxed)) };
+    before(signal, info, context);
+}
+
+/// One that is installed later comes first; an overflow is reported if it passes on what it does not know.
+#[test]
+fn a_later_handler_comes_first() {
+    for (kind, homes) in kinds() {
+        let name = format!("a_later_handler_comes_first/{kind}");
+        let body = || {
+            no_core_file();
+            let runtime = Runtime::builder().workers(2).homes(homes).build().unwrap();
+            // The workers are up, and so is our handler.
+            runtime.spawn(|| ()).join().unwrap();
+            // SAFETY: a handler of three arguments; a page of our own.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let mut before: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = mend_or_pass_on as extern "C" fn(_, _, _) as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                assert_eq!(libc::sigaction(libc::SIGSEGV, &action, &mut before), 0);
+                BEFORE.store(before.sa_sigaction, Ordering::Relaxed);
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                let page = libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_NONE, flags, -1, 0);
+                PAGE.store(page.expose_provenance(), Ordering::Relaxed);
+            }
+            let touch = || {
+                let page =
+                    std::ptr::with_exposed_provenance_mut::<u8>(PAGE.load(Ordering::Relaxed));
+                // SAFETY: accessible once the handler was there.
+                unsafe { page.write_volatile(3) };
+            };
+            runtime.spawn(touch).join().unwrap();
+            assert_eq!(MENDED.load(Ordering::Relaxed), 1);
+            let deep = Builder::new().name("deep");
+            let deep = deep.spawn_on(&runtime.handle(), || descend(0)).unwrap();
+            println!("{:?}", deep.join());
+        };
+        child::run(&name, &[], body, |ended| {
+            reported(&ended, "deep", 256 << 10)
+        });
+    }
+}
+
 /// An access to the guard of another greenlet's stack is no overflow of one's own.
 #[test]
 fn anothers_guard_is_no_overflow() {

@@ -16,10 +16,14 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crossbeam_utils::CachePadded;
+
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// The first number that was given out in this process; 0 in one that was not forked from another with a runtime.
-static FIRST: AtomicU64 = AtomicU64::new(0);
+///
+/// On a line of its own: it is read at each wait for a socket, and its neighbours may be written.
+static FIRST: CachePadded<AtomicU64> = CachePadded::new(AtomicU64::new(0));
 
 /// What who uses a runtime that was left behind is told.
 pub(crate) const LEFT_BEHIND: &str = "this process was forked from one that had a running sward runtime, whose threads are \

@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 use super::handle::Greenlet;
 use super::header::{GreenletRef, Header, NeverRan, Origin, Runnable, Schedule, VTable};
 use super::memory;
-use super::sys_fork::{leave, leave_if_severed};
+use super::sys_fork::{leave_if_severed, leave_process};
 use crate::base::fork;
 use crate::base::say::say;
 use crate::base::unwind::drop_quietly;
@@ -65,7 +65,7 @@ impl Unrun {
         let process = fork::process();
         drop_quietly(self.0);
         if fork::process() != process {
-            leave();
+            leave_process();
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct OverflowWatch {
 impl OverflowWatch {
     /// Watches the calling thread.
     pub(crate) fn begin() -> Self {
-        sys_fault::install(report);
+        sys_fault::install();
         Self {
             _stack: sys_fault::AlternateStack::install(),
         }
@@ -27,7 +27,7 @@ impl OverflowWatch {
 }
 
 /// Whether the fault at `address` is an overflow of the stack it happened on; says so then.
-fn report(address: usize) -> bool {
+pub(super) fn report(address: usize) -> bool {
     // SAFETY: the slot of the identity that has faulted, which is ours.
     let slot = unsafe { &*slot() };
     let carrier = slot.carrier().cast::<Carrier>();

@@ -339,7 +339,7 @@ pub(super) unsafe fn end(header: NonNull<Header>) -> NonNull<Header> {
     let carrier = slot.carrier().cast::<Carrier>();
     if carrier.is_null() {
         // The process was forked in it.
-        sys_fork::leave();
+        sys_fork::leave_process();
     }
     // From here on it is the worker that acts.
     slot.set(ptr::null(), carrier.cast());

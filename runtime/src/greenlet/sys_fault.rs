@@ -8,12 +8,13 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
+use super::overflow;
 use super::renewed::Renewed;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
@@ -22,21 +23,16 @@ use crate::home::Errno;
 /// What a guard's fault may come as: Linux has the first, other systems the second.
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
-/// What was there before, for each of `SIGNALS`.
-static PREVIOUS: [OnceLock<libc::sigaction>; 2] = [const { OnceLock::new() }; 2];
-
-/// Who decides whether the fault at an address is an overflow, and reports it then. Async-signal-safe.
-type Report = fn(usize) -> bool;
-static REPORT: OnceLock<Report> = OnceLock::new();
+/// What was there before, for each of `SIGNALS`: null, or leaked.
+static PREVIOUS: [AtomicPtr<libc::sigaction>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
 
 /// Puts the handler in its place, once for the process.
-pub(super) fn install(report: Report) {
+pub(super) fn install() {
     // A lock that a forked child has anew; what was half done at the fork is done again.
     static ONE: Renewed<Mutex<()>> = Renewed::new(|| Mutex::new(()));
     static DONE: AtomicBool = AtomicBool::new(false);
     let _one = lock(ONE.get());
     if !DONE.load(Relaxed) {
-        let _ = REPORT.set(report);
         for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS) {
             let mut before = MaybeUninit::<libc::sigaction>::zeroed();
             // SAFETY: asks for the action alone; all zeroes is one.
@@ -56,7 +52,8 @@ pub(super) fn install(report: Report) {
             action.sa_flags =
                 libc::SA_SIGINFO | libc::SA_ONSTACK | before.sa_flags & libc::SA_NODEFER;
             // Before the handler is there, which asks for it.
-            let _ = previous.set(before);
+            // Release: pairs with the acquire in the handler.
+            previous.store(Box::into_raw(Box::new(before)), Release);
             // SAFETY: a handler that takes three arguments, as the flags say.
             unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
         }
@@ -69,14 +66,17 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     let errno = Errno::save();
     // SAFETY: the kernel's.
     let (address, by_kernel) = unsafe { ((*info).si_addr().addr(), (*info).si_code > 0) };
-    if by_kernel && REPORT.get().is_some_and(|report| report(address)) {
+    if by_kernel && overflow::report(address) {
         // The instruction faults once more, and the process dies by the signal.
         // SAFETY: the default action needs nothing.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;
     }
     let place = SIGNALS.iter().position(|&known| known == signal);
-    let Some(previous) = place.and_then(|place| PREVIOUS[place].get()) else {
+    // Acquire: pairs with the release in `install`.
+    // SAFETY: null or leaked.
+    let previous = place.and_then(|place| unsafe { PREVIOUS[place].load(Acquire).as_ref() });
+    let Some(previous) = previous else {
         return;
     };
     match previous.sa_sigaction {

@@ -12,7 +12,7 @@
 //! child's.
 //!
 //! `posix_spawn` and `vfork`, and what std's `Command` does by them, run no handlers, and need none: the child only calls
-//! `exec`. A process made by `clone` or glibc's `_Fork` is not noticed.
+//! `exec`. Where it has to prepare more, `Command` calls `fork`: the handler runs, and does no harm. A process made by `clone` or glibc's `_Fork` is not noticed.
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -72,7 +72,7 @@ pub(crate) fn assert_not_severed() {
 
 /// The closure of what was a greenlet has returned, or runtime code would go on in a process that has no runtime.
 #[cold]
-pub(super) fn leave() -> ! {
+pub(crate) fn leave_process() -> ! {
     exit(RETURNED)
 }
 

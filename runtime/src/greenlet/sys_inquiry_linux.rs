@@ -12,9 +12,9 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
-use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::header::{GreenletRef, Header, from_slot};
@@ -43,8 +43,8 @@ static GREENLET: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 static FRAMES: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static DEPTH: AtomicUsize = AtomicUsize::new(0);
 
-/// The handler that was there before.
-static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+/// The handler that was there before: null, or leaked.
+static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
 
 /// Which greenlet runs on thread `thread`, and the return addresses on its stack, innermost first, if the worker there is still in turn `turn`.
 /// `None` if it is not, or does not answer in time.
@@ -81,6 +81,9 @@ pub(crate) fn ask(thread: u32, turns: &AtomicU32, turn: u32) -> Option<(Greenlet
 fn install_once() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.load(Relaxed) {
+        // The unwinder prepares itself at its first use, under a lock that a handler must not wait for.
+        // SAFETY: the callback takes nothing.
+        unsafe { _Unwind_Backtrace(no_frame, ptr::null_mut()) };
         let mut before = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: asks for the action, whose memory is there; all zeroes is one. Then sets a handler of three arguments.
         unsafe {
@@ -88,7 +91,8 @@ fn install_once() {
             let mut action = before.assume_init();
             let ours = on_inquiry as extern "C" fn(_, _, _) as usize;
             if action.sa_sigaction != ours {
-                let _ = PREVIOUS.set(action);
+                // Release: pairs with the acquire in the handler.
+                PREVIOUS.store(Box::into_raw(Box::new(action)), Release);
             }
             action.sa_sigaction = ours;
             // What is interrupted goes on.
@@ -114,7 +118,9 @@ extern "C" fn on_inquiry(signal: c_int, info: *mut libc::siginfo_t, context: *mu
         return;
     }
     errno.restore();
-    let Some(previous) = PREVIOUS.get() else {
+    // Acquire: pairs with the release in `install_once`.
+    // SAFETY: null or leaked.
+    let Some(previous) = (unsafe { PREVIOUS.load(Acquire).as_ref() }) else {
         return;
     };
     match previous.sa_sigaction {
@@ -167,6 +173,10 @@ extern "C" fn note_frame(frame: *mut c_void, _: *mut c_void) -> c_int {
     place.store(unsafe { _Unwind_GetIP(frame) }, Relaxed);
     DEPTH.store(depth + 1, Relaxed);
     0
+}
+
+extern "C" fn no_frame(_: *mut c_void, _: *mut c_void) -> c_int {
+    END_OF_STACK
 }
 
 /// `_URC_END_OF_STACK`: ends the walk.

@@ -15,6 +15,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Home;
 use super::thread::{HomeThread, Starting};
@@ -27,8 +28,23 @@ use crate::base::rng::Rng;
 const AHEAD: usize = 4;
 /// How many are started at once, at most. Arbitrary.
 const MOST_AT_ONCE: usize = 16;
+/// For how long no thread is asked for after none could be had: a failing attempt costs tens of microseconds. Arbitrary.
+const NO_THREAD: Duration = Duration::from_millis(100);
 
 impl Inner {
+    /// Whether greenlets have to share: as many homes are there as may be, or no more threads can be had for now. Those that are being
+    /// started do not count, for they are not all taken.
+    fn is_full(&mut self, limit: usize) -> bool {
+        if self.threads.len() >= limit {
+            return true;
+        }
+        let waits = self.not_before.is_some_and(|at| Instant::now() < at);
+        if !waits {
+            self.not_before = None;
+        }
+        waits
+    }
+
     /// Gives out home `index`, which nobody has.
     fn give(&mut self, index: usize) -> Arc<Home> {
         let home = self.load(index, 1);
@@ -121,6 +137,8 @@ struct Inner {
     starting: usize,
     /// How many names of threads are used up.
     named: usize,
+    /// No thread could be had: none is asked for before this.
+    not_before: Option<Instant>,
     rng: Rng,
 }
 
@@ -135,6 +153,7 @@ impl Pool {
             free: Vec::new(),
             starting: 0,
             named: 0,
+            not_before: None,
             rng: Rng::new(limit as u64),
         };
         Self {
@@ -152,7 +171,7 @@ impl Pool {
             if let Some(home) = inner.acquire_free() {
                 return Ok(home);
             }
-            if inner.threads.len() >= self.limit
+            if inner.is_full(self.limit)
                 && let Some(home) = inner.acquire_shared()
             {
                 return Ok(home);
@@ -224,6 +243,9 @@ impl Pool {
             Some(error) if threads.is_empty() => Err(error),
             _ => Ok(()),
         };
+        if result.is_err() {
+            inner.not_before = Some(Instant::now() + NO_THREAD);
+        }
         inner.take_in(threads);
         (inner, result)
     }
@@ -233,8 +255,7 @@ impl Pool {
         let mut inner = lock(&self.inner);
         let free = inner.acquire_free();
         free.or_else(|| {
-            // Not by those that are being started: they are not all taken.
-            let full = inner.threads.len() >= self.limit;
+            let full = inner.is_full(self.limit);
             full.then(|| inner.acquire_shared()).flatten()
         })
     }

@@ -172,6 +172,15 @@ impl<T: AsFd> Io<T> {
                 None => None,
                 Some(source) => match source.look(direction) {
                     Look::Ready(tick) => Some((source, tick)),
+                    // In a forked child nobody hears of events: what was not there may be by now. If not, the wait says why
+                    // there cannot be one.
+                    Look::Unready if source.is_left_behind() => match self.once(&mut op) {
+                        Err(Stop::Failed(error)) if error.kind() == ErrorKind::WouldBlock => {
+                            let _ = source.wait(direction, None);
+                            continue;
+                        }
+                        outcome => return outcome,
+                    },
                     Look::Unready => {
                         // The clock is read when it comes to waiting, and once.
                         let deadline = *deadline.get_or_insert_with(|| {

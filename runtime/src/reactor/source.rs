@@ -129,9 +129,14 @@ impl Source {
         }
     }
 
+    /// Whether its reactor was left behind by a fork.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        fork::is_left_behind(self.number)
+    }
+
     /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
-        if fork::is_left_behind(self.number) {
+        if self.is_left_behind() {
             fork::panic_left_behind();
         }
         let wait = Wait::begin(match direction {

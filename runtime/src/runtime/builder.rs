@@ -90,8 +90,8 @@ impl RuntimeBuilder {
     /// ms, and again when it has left its worker. By default nobody is told. The default runtime writes to standard error
     /// with `SWARD_HELD_UP=report`.
     ///
-    /// The hook runs on the runtime's monitor thread; while it runs nobody else is noticed. A panic in it goes no further. Whether a
-    /// spare worker is called does not depend on it.
+    /// The hook runs on a thread of its own, which the runtime has then; while it runs nobody else is told of, but spare workers are
+    /// called all the same. A panic in it goes no further.
     ///
     /// With a hook, a worker's thread that is held up is sent the signal `SIGURG` (again, now and then, if it does not answer), which tells the greenlet and its stack. Calls that it blocks in go
     /// on, but for those that a handled signal always ends (`poll` and its like: `EINTR`). Linux only; elsewhere nobody is told.

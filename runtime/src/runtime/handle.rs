@@ -399,6 +399,10 @@ impl Handle {
     /// What was used is not what can be used: leave room for the rare deep call, a panic (some 10 KB) and other builds of
     /// the program (unoptimised code takes several times as much).
     ///
+    /// # Panics
+    ///
+    /// In a process that was forked from the one with the runtime.
+    ///
     /// # Examples
     ///
     /// ```
@@ -412,6 +416,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn stack_usage(&self) -> Vec<StackUsage> {
+        self.assert_here();
         self.shared.stack_usage()
     }
 }

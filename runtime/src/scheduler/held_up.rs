@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::fork;
 use crate::base::say::say;
-use crate::greenlet::Greenlet;
+use crate::greenlet::{Greenlet, leave_process};
 
 /// A greenlet that does not leave its worker: it computes for long, or blocks the worker's thread. What
 /// [`RuntimeBuilder::on_held_up`](crate::RuntimeBuilder::on_held_up) is told.
@@ -152,9 +153,14 @@ impl Hook {
         Self::new(|held_up| say(format_args!("{held_up}")))
     }
 
-    /// Tells. A panic goes no further: the panic hook has said it.
+    /// Tells. A panic goes no further: the panic hook has said it; nor does a process that the hook has forked, for the caller is
+    /// runtime code, which has nothing to go on with there.
     pub(super) fn tell(&self, held_up: &HeldUp) {
+        let process = fork::process();
         let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(held_up)));
+        if fork::process() != process {
+            leave_process();
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! - `worker`: one worker's loop: find a greenlet, run it, do what it asked for;
 //! - `idle`, `parker`: who sleeps, where, and who wakes whom; `monitor`: who looks whether work is left lying;
 //! - `deadlock`: the report on greenlets that nothing can wake any more;
-//! - `held_up`: the report on who does not leave its worker;
+//! - `held_up`, `reporter`: the report on who does not leave its worker;
 //! - `usage`: how much stack was used where;
 //! - `census`: the greenlets that are suspended; `shutdown`, `curtain`: the end of all this.
 //!
@@ -24,6 +24,7 @@ mod idle;
 mod metrics;
 mod monitor;
 mod parker;
+mod reporter;
 mod roster;
 mod shared;
 mod shutdown;

@@ -11,6 +11,8 @@
 //! processor and has none is not: a machine with too little of them is not helped by more threads. When more workers are free
 //! than the runtime was made with, and have been for a while, as many spares step down.
 //!
+//! Who is held up, and no longer is, it tells the reporter, if there is one (`reporter`).
+//!
 //! It also drops the closures of greenlets for which there was no stack: their destructors may wait, and must hold up no
 //! worker; and where there was no memory for a stack there may be none for another thread. While one of them waits, nobody
 //! looks.
@@ -21,17 +23,18 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::deadlock::Suspicion;
-use super::held_up::{HeldUp, Hook};
+use super::reporter::Notice;
 use super::shared::{Presence, Remote, Shared};
 use super::sys::{self, State};
 use crate::base::lock::lock;
 use crate::base::sync::{AtomicBool, fence};
 use crate::base::threads::Counted;
-use crate::greenlet::{self, Greenlet, SendUnrun};
+use crate::greenlet::SendUnrun;
 
 /// How often it looks while somebody works: what is left lying waits for one to two periods, and who is held up is noticed after two
 /// to three. That is 10 to 15 ms, as with Go's; two hundred looks a second cost a thousandth of a processor.
@@ -43,9 +46,10 @@ const STILL_LOOKS: u32 = 2;
 /// Of how long a worker has been in one turn, the time it must have had a processor to count as held up by a computation.
 /// Less than half of two periods: two on one processor are both held up.
 const COMPUTED: Duration = Duration::from_millis(4);
-/// How often a thread is asked in a row which greenlet holds it up, and after how many looks once more. Arbitrary.
-const MOST_ASKED: u32 = 5;
-const ASKED_AGAIN: u32 = 32;
+/// How often it looks whether one that was held up by a computation is blocked meanwhile, in looks; and whether the memory of stacks
+/// can go back: a second. Arbitrary.
+const COMPUTES_STILL: u32 = 4;
+const TRIM_LOOKS: u32 = 200;
 /// How many looks in a row must find too many workers free before spares step down: a tenth of a second, so that greenlets that
 /// hold up their workers again and again find the spares there. Arbitrary.
 const SURPLUS_LOOKS: u32 = 20;
@@ -122,11 +126,14 @@ impl Monitor {
         self.changed.notify_one();
     }
 
-    /// The life of the monitor of `shared`, on the calling thread.
-    pub(super) fn run_thread(shared: &Arc<Shared>) {
+    /// The life of the monitor of `shared`, on the calling thread. `reporter` hears of those that are held up, if there is one.
+    pub(super) fn run_thread(shared: &Arc<Shared>, reporter: Option<Sender<Notice>>) {
         let _ours = Counted::ours();
         let monitor = &shared.monitor;
-        let mut view = View::default();
+        let mut view = View {
+            reporter,
+            ..View::default()
+        };
         loop {
             let mut orders = lock(&monitor.orders);
             let ordered = |orders: &Orders| orders.stop || !orders.drop.is_empty();
@@ -192,8 +199,11 @@ struct View {
     workers: Vec<Watch>,
     /// How many looks in a row have found too many workers free.
     surplus: u32,
-    /// How many more looks it makes before it tries to start a thread again.
-    no_thread: u32,
+    /// How many more looks it makes before it calls another spare: it could have no thread, or computations take them all.
+    pause: u32,
+    /// Counts the looks.
+    looks: u32,
+    reporter: Option<Sender<Notice>>,
 }
 
 /// What it has seen of one worker.
@@ -207,39 +217,40 @@ struct Watch {
     held_up: bool,
     /// By a computation: it has a processor, which a spare would only share.
     computes: bool,
-    /// When it was first seen in that turn.
-    since: Option<Instant>,
-    /// How often its thread has been asked who holds it up, and what was told then.
-    asked: u32,
-    told: Option<HeldUp>,
+    /// When it was first and last seen in that turn.
+    first: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Watch {
     /// Looks at the worker once more.
-    fn look(&mut self, remote: &Remote, hook: Option<&Hook>) {
+    fn look(&mut self, remote: &Remote) -> Change {
         let turn = remote.ticks.load(Relaxed);
+        let now = Instant::now();
         if turn != self.turn || !remote.is(Presence::Up) {
-            if let (Some(hook), Some(mut told)) = (hook, self.told.take()) {
-                told.elapsed = self.elapsed();
-                told.over = true;
-                hook.tell(&told);
-            }
-            *self = Self {
-                turn,
-                since: hook.map(|_| Instant::now()),
-                ..Self::default()
+            let before = std::mem::take(self);
+            self.turn = turn;
+            self.first = Some(now);
+            return match (before.held_up, before.first, before.last) {
+                (true, Some(first), Some(last)) => Change::Ends(before.turn, last - first),
+                _ => Change::None,
             };
-            return;
         }
+        self.last = Some(now);
         self.still += 1;
         if !self.held_up {
-            self.judge(remote);
+            self.judge(sys::state(remote.thread.load(Relaxed)));
+            if let (true, Some(first)) = (self.held_up, self.first) {
+                return Change::Begins(turn, first);
+            }
+        } else if self.computes && self.still.is_multiple_of(COMPUTES_STILL) {
+            self.computes = sys::state(remote.thread.load(Relaxed)) != State::Waits;
         }
+        Change::None
     }
 
-    /// Whether the worker, which has had no turn, is held up.
-    fn judge(&mut self, remote: &Remote) {
-        let state = sys::state(remote.thread.load(Relaxed));
+    /// Whether the worker, which has had no turn, and whose thread is at this, is held up.
+    fn judge(&mut self, state: State) {
         self.computes = state != State::Waits;
         let enough = match state {
             State::Waits => true,
@@ -258,95 +269,93 @@ impl Watch {
     }
 }
 
-impl Watch {
-    fn elapsed(&self) -> Duration {
-        self.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// Asks the worker's thread who holds it up. `None` if it does not say, or has gone on.
-    fn report(&self, remote: &Remote) -> Option<HeldUp> {
-        let thread = remote.thread.load(Relaxed);
-        let (greenlet, frames) = greenlet::ask(thread, &remote.ticks, self.turn)?;
-        Some(HeldUp {
-            greenlet: Greenlet::new(greenlet),
-            elapsed: self.elapsed(),
-            over: false,
-            frames: frames.into(),
-        })
-    }
+/// What a look at a worker has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Change {
+    None,
+    /// It is held up in this turn, since then.
+    Begins(u32, Instant),
+    /// It was held up in this turn, for so long.
+    Ends(u32, Duration),
 }
 
 impl View {
     /// Wakes a worker, calls a spare or sends one away, if that is due.
     fn look(&mut self, shared: &Arc<Shared>) {
-        let all = shared.remotes.iter();
-        let known = self.workers.len().max(shared.remotes.len());
-        self.workers.resize_with(known, Watch::default);
-        self.workers
-            .iter_mut()
-            .zip(all)
-            .for_each(|(watch, remote)| watch.look(remote, shared.settings().held_up.as_ref()));
+        self.look_at_all(shared);
         let count = |of: fn(&Watch) -> bool| self.workers.iter().filter(|watch| of(watch)).count();
         let (still, held_up) = (
             count(|watch| watch.still != 0),
             count(|watch| watch.held_up),
         );
+        let computing = count(|watch| watch.held_up && watch.computes);
         let asleep = shared.idle.asleep();
         let unattended = shared.seat_until.load(SeqCst) == 0;
+        self.pause = self.pause.saturating_sub(1);
         if asleep != 0 {
             if unattended || still != 0 && shared.has_common_work() {
                 shared.wake_one();
             }
         } else if held_up != 0 {
-            self.call_spares(shared, held_up);
+            self.call_spares(shared, held_up, computing);
         }
         self.dismiss_spares(shared, held_up);
-        if let Some(hook) = &shared.settings().held_up {
-            self.report_one(shared, hook);
+        self.looks = self.looks.wrapping_add(1);
+        // Those who sleep see to it else.
+        if self.looks.is_multiple_of(TRIM_LOOKS) && shared.stacks.is_stirred() {
+            let _ = shared.stacks.trim(Instant::now());
         }
     }
 
-    /// Reports on one worker that is held up, if there is one that has not been. Its thread may answer late, if it wants for a
-    /// processor, so it is asked again, at first at once and then now and then.
-    fn report_one(&mut self, shared: &Shared, hook: &Hook) {
+    fn look_at_all(&mut self, shared: &Shared) {
+        let known = self.workers.len().max(shared.remotes.len());
+        self.workers.resize_with(known, Watch::default);
         let pairs = self.workers.iter_mut().zip(shared.remotes.iter());
-        let due = |watch: &Watch| {
-            let may_ask = watch.asked < MOST_ASKED || watch.still.is_multiple_of(ASKED_AGAIN);
-            watch.held_up && watch.told.is_none() && may_ask
-        };
-        if let Some((watch, remote)) = pairs.into_iter().find(|(watch, _)| due(watch)) {
-            watch.asked += 1;
-            watch.told = watch.report(remote);
-            watch.told.iter().for_each(|told| hook.tell(told));
+        for (worker, (watch, remote)) in pairs.enumerate() {
+            let notice = match watch.look(remote) {
+                Change::None => continue,
+                Change::Begins(turn, since) => Notice::Begins {
+                    worker,
+                    turn,
+                    since,
+                },
+                Change::Ends(turn, elapsed) => Notice::Ends {
+                    worker,
+                    turn,
+                    elapsed,
+                },
+            };
+            // It stays until we are gone.
+            if let Some(reporter) = &self.reporter {
+                let _ = reporter.send(notice);
+            }
         }
     }
 
     /// So many are held up, and nobody sleeps: calls as many spares as are missing, if there is something for them.
-    fn call_spares(&mut self, shared: &Arc<Shared>, held_up: usize) {
+    fn call_spares(&mut self, shared: &Arc<Shared>, held_up: usize, computing: usize) {
         let free = shared.idle.workers().saturating_sub(held_up);
-        let computing = self
-            .workers
-            .iter()
-            .filter(|watch| watch.held_up && watch.computes);
         // Those that compute have a processor; they need one in their place only if nobody else is free.
-        let busy = free + computing.count();
-        let missing = shared.settings().workers.saturating_sub(busy);
-        let missing = missing.max(usize::from(free == 0));
+        let missing = shared
+            .settings()
+            .workers
+            .saturating_sub(free + computing)
+            .max(usize::from(free == 0));
         // With nobody free nobody looks at the sockets, the timers and what comes from outside.
         let nobody = free == 0 && (shared.timers.len() != 0 || !shared.reactor.is_empty());
-        if missing == 0 || !(nobody || shared.has_common_work()) {
+        if missing == 0 || self.pause != 0 || !(nobody || shared.has_common_work()) {
             return;
         }
-        if self.no_thread != 0 {
-            self.no_thread -= 1;
-            return;
+        if computing == held_up {
+            // Computations take one spare after the other: the more there are, the less another one helps.
+            self.pause = u32::try_from(shared.spare_workers()).unwrap_or(u32::MAX);
         }
         for _ in 0..missing {
             match shared.spares.call(shared) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(_) => {
-                    self.no_thread = SURPLUS_LOOKS;
+                    self.pause = SURPLUS_LOOKS;
                     return;
                 }
             }
@@ -356,9 +365,9 @@ impl View {
     /// Has spares step down when there were too many for a while.
     fn dismiss_spares(&mut self, shared: &Shared, held_up: usize) {
         let surplus = surplus(shared, held_up);
+        shared.spares.dismiss_no_more_than(surplus);
         if surplus == 0 {
             self.surplus = 0;
-            shared.spares.dismiss(0);
             return;
         }
         self.surplus += 1;

@@ -85,6 +85,8 @@ pub(super) struct Remote {
 pub(super) enum Presence {
     /// It runs greenlets or looks for some.
     Up,
+    /// It waits until there is a home for the next greenlet.
+    Prepares,
     /// It sleeps until there is work.
     Asleep,
     /// Its thread has not begun; or a spare that rests, or has left; or the runtime has ended.

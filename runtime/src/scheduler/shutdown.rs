@@ -22,6 +22,7 @@ use std::time::Instant;
 use std::{fmt, io};
 
 use super::monitor::Monitor;
+use super::reporter;
 use super::shared::{HomeKind, Queues, Settings, Shared};
 use super::worker::Worker;
 use crate::base::fault::{self, Door};
@@ -41,14 +42,16 @@ const THREAD_SPACE: usize = 4 << 20;
 pub(crate) struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    monitor: Option<JoinHandle<()>>,
+    /// The monitor, and after it the reporter, if there is one.
+    watchers: Vec<JoinHandle<()>>,
     reaper: mpsc::Sender<Order>,
 }
 
 /// The order to end a runtime.
 struct Order {
     threads: Vec<JoinHandle<()>>,
-    monitor: Option<JoinHandle<()>>,
+    /// The monitor, and after it the reporter, if there is one.
+    watchers: Vec<JoinHandle<()>>,
     deadline: Instant,
     /// Nobody is told by a value what was left, so it is said on standard error.
     say: bool,
@@ -140,7 +143,7 @@ impl Crew {
         let mut crew = Self {
             shared,
             threads: Vec::new(),
-            monitor: None,
+            watchers: Vec::new(),
             reaper,
         };
         if let Err(error) = crew.start_threads(queues) {
@@ -170,12 +173,32 @@ impl Crew {
                 .spawn(move || Worker::run_thread(shared, index, queues))?;
             self.threads.push(thread);
         }
-        let shared = self.shared.clone();
+        let (tells, told) = mpsc::channel();
+        let reporter = settings.held_up.is_some().then_some(tells);
+        let reports = reporter.is_some();
+        self.watch("monitor", move |shared| {
+            Monitor::run_thread(shared, reporter)
+        })?;
+        if reports {
+            self.watch("reporter", move |shared| {
+                reporter::run_thread(shared, &told)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Starts a thread that is no worker.
+    fn watch(
+        &mut self,
+        name: &str,
+        life: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> io::Result<()> {
         may_start_thread()?;
-        let monitor = Builder::new()
-            .name(format!("{}-monitor", settings.name))
-            .spawn(move || Monitor::run_thread(&shared))?;
-        self.monitor = Some(monitor);
+        let shared = self.shared.clone();
+        let thread = Builder::new()
+            .name(format!("{}-{name}", shared.settings().name))
+            .spawn(move || life(&shared))?;
+        self.watchers.push(thread);
         Ok(())
     }
 
@@ -195,7 +218,7 @@ impl Crew {
         let threads = std::mem::take(&mut self.threads);
         let order = Order {
             threads,
-            monitor: self.monitor.take(),
+            watchers: std::mem::take(&mut self.watchers),
             deadline,
             say,
             state: state.clone(),
@@ -237,7 +260,7 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
     // Without an order the runtime was never handed out, or lives for ever.
     let Ok(Order {
         threads,
-        monitor,
+        watchers,
         deadline,
         say: aloud,
         state,
@@ -247,9 +270,9 @@ fn await_order(shared: Arc<Shared>, orders: &mpsc::Receiver<Order>) {
     };
     let left = reap(&shared, threads, deadline);
     shared.monitor.stop();
-    if let Some(monitor) = monitor {
-        // It never panics: it holds no lock while it looks, and has nothing else to fail at.
-        let _ = monitor.join();
+    for watcher in watchers {
+        // They never panic: they hold no lock while they look, catch what a hook throws, and have nothing else to fail at.
+        let _ = watcher.join();
     }
     if aloud && left.count != 0 {
         let name = &shared.settings().name;

@@ -56,8 +56,10 @@ struct Inner {
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rested {
-    /// It works: it was called, and is counted; or the runtime ends.
+    /// It works: it was called, and is counted.
     Called,
+    /// The runtime ends. It is not counted.
+    Over,
     /// It ends.
     Unneeded,
 }
@@ -86,7 +88,9 @@ impl Spares {
             return Ok(true);
         }
         may_start_thread()?;
-        let (index, queues) = match inner.vacant.pop() {
+        // The lowest number, so that the roster is as short as can be in which something is to be found.
+        let lowest = (0..inner.vacant.len()).min_by_key(|&at| inner.vacant[at].0);
+        let (index, queues) = match lowest.map(|at| inner.vacant.swap_remove(at)) {
             Some((index, queues)) => {
                 // The thread that had this number has done all but end, which may take what its thread-locals take.
                 inner.ended.retain(|thread| !thread.is_finished());
@@ -133,6 +137,11 @@ impl Spares {
         self.surplus.store(surplus, Relaxed);
     }
 
+    /// Takes back what was said, but for so many.
+    pub(super) fn dismiss_no_more_than(&self, surplus: usize) {
+        self.surplus.fetch_min(surplus, Relaxed);
+    }
+
     /// Whether the calling spare is too many: it is counted then, and must rest.
     pub(super) fn is_surplus(&self) -> bool {
         self.surplus.load(Relaxed) != 0
@@ -148,10 +157,14 @@ impl Spares {
         inner.resting += 1;
         let until = Instant::now() + REST;
         loop {
-            if inner.closed || inner.calls != 0 {
-                inner.calls = inner.calls.saturating_sub(1);
+            if inner.calls != 0 {
+                inner.calls -= 1;
                 inner.resting -= 1;
                 return Rested::Called;
+            }
+            if inner.closed {
+                inner.resting -= 1;
+                return Rested::Over;
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -25,7 +25,6 @@ pub(super) fn map(len: usize) -> io::Result<NonNull<u8>> {
     let base = sys_unix::map_with(len, MapFlags::NORESERVE | MapFlags::STACK)?;
     // One huge page under each stack would turn a million parked greenlets into two terabytes. A kernel
     // without huge pages refuses the advice, and needs none.
-    //
     let _ = fault::at(Door::Advise).and_then(|()| {
         // SAFETY: the mapping is ours, and the advice changes nothing that can be seen in it.
         unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxNoHugepage) }

@@ -217,6 +217,10 @@ impl Worker {
                 continue;
             }
             let remote = &remotes[victim];
+            if remote.is(Presence::Away) {
+                // It has handed over what it had, or never had anything.
+                continue;
+            }
             let pairs = [
                 (&remote.fresh, &self.queues.fresh),
                 (&remote.ready, &self.queues.ready),

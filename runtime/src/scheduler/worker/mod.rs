@@ -66,6 +66,8 @@ pub(super) struct Worker {
     rng: Rng,
     next_in_a_row: Cell<u32>,
     searching: Cell<bool>,
+    /// It is counted as one of the workers there are.
+    counted: Cell<bool>,
     /// A spare that has rested for long and ends.
     left: Cell<bool>,
     /// It is time to look at the drivers and the injector before all else.
@@ -121,6 +123,7 @@ impl Worker {
             carrier: Carrier::new::<Self>(shared.stacks.clone()),
             index,
             remote: shared.remotes.share(index),
+            counted: Cell::new(true),
             left: Cell::new(false),
             queues,
             bound: RefCell::default(),
@@ -270,6 +273,9 @@ impl Worker {
     fn retire(&self) -> (Vec<Unrun>, bool) {
         self.end_search();
         self.remote().set(Presence::Away);
+        if self.counted.replace(false) {
+            self.shared.idle.go();
+        }
         let (mut unrun, mut started) = (Vec::new(), Vec::new());
         while let Some(mut runnable) = self.take_bound() {
             if runnable.never_ran() {
@@ -327,11 +333,13 @@ impl Worker {
         self.hand_over();
         self.remote().set(Presence::Away);
         let shared = &*self.shared;
+        self.counted.set(false);
         shared.idle.go();
         // Somebody else has to look at what was handed over, and to sit in the reactor.
         shared.wake_one();
         let rested = shared.spares.rest(self.index);
         if rested == Rested::Called {
+            self.counted.set(true);
             self.remote().set(Presence::Up);
             shared.monitor.rouse();
         }

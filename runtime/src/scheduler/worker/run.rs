@@ -12,6 +12,7 @@ use crate::base::link::Link;
 use crate::greenlet::switch::{self, Conductor, Ended, Next, Request};
 use crate::greenlet::{Header, NOWHERE, NeverRan, Publish, Runnable, UNPARKED};
 use crate::home::{Enter, Home};
+use crate::scheduler::shared::Presence;
 use crate::stack::Stack;
 
 impl Worker {
@@ -160,7 +161,10 @@ impl Worker {
         hot.or_else(|| match effort {
             Effort::Little => self.shared.homes.try_acquire(),
             Effort::Whatever => {
+                // Threads are started, which may take long on a busy machine: no greenlet holds us up.
+                self.remote().set(Presence::Prepares);
                 let home = self.shared.homes.acquire();
+                self.remote().set(Presence::Up);
                 Some(home.expect("a runtime is built with a home"))
             }
         })
