@@ -11,14 +11,14 @@
 # The runtime's own unit tests are among them, as `lib_sward`. The programs `examples_*` and `macros_ui` are left out, and
 # the unit tests of the harness: what they check does not depend on the schedule. So are `stress_smoke`, since ci/stress.sh runs for
 # long what it runs shortly, and `faults_*`, which ci/faults.sh loops; and `fork_commands`, for it starts 8,000
-# processes.
+# processes, and `sanitizer_*`, whose programs have tests in builds of ci/sanitizers.sh alone.
 source "$(dirname "$0")/common.sh"
 
 count=${1:-$([ "${CI:-}" = true ] && echo 2 || echo 200)}
 limit=${LOOPS_LIMIT:-300}
 [ "$count" -gt 0 ] || die 'the number of runs must be at least 1'
 ci=$PWD/ci
-passed=0 failed=0
+passed=0 failed=0 lost=()
 
 # One program of the package in `directory`, one set of cores: `count` runs, up to three failures.
 loop() {
@@ -38,6 +38,7 @@ loop() {
         fi
     done
     printf '%-40s cores %-4s %d of %d runs passed, %d tests, %d s\n' "$label" "$cores" "$good" $((good + bad)) "$tests" $((SECONDS - began))
+    [ "$bad" -eq 0 ] || lost+=("$label, cores $cores: $bad failed")
     passed=$((passed + good)) failed=$((failed + bad))
 }
 
@@ -46,7 +47,7 @@ for profile in ${LOOPS_PROFILES:-debug release}; do
     [ "$profile" = debug ] || flags=(--profile "$profile")
     test_programs "$scratch/programs" -p sward -p sward-tests --lib --tests "${flags[@]}"
     while read -r name program <&3; do
-        case $name in lib_sward_tests | examples_* | macros_ui* | stress_* | faults_* | fork_commands) continue ;; esac
+        case $name in lib_sward_tests | examples_* | macros_ui* | stress_* | faults_* | sanitizer_* | fork_commands) continue ;; esac
         # shellcheck disable=SC2053 # a pattern on purpose
         [[ $name == ${LOOPS_ONLY:-*} ]] || continue
         directory=tests
@@ -55,4 +56,5 @@ for profile in ${LOOPS_PROFILES:-debug release}; do
         loop "$profile $name" "$program" "$directory" 0
     done 3<"$scratch/programs"
 done
+[ "$failed" -eq 0 ] || printf '%s\n' "${lost[@]}"
 close "$passed" "$failed"

@@ -9,6 +9,7 @@
 //!
 //! The child is the same test program, told to run the one test. There, `run` calls the body and exits.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -103,19 +104,23 @@ pub fn run(
     }
 }
 
+/// What starts one of our own programs.
+///
+/// An emulator that the kernel does not know of is named by `SWARD_TEST_RUNNER`.
+pub fn program(path: impl AsRef<OsStr>) -> Command {
+    let Some(runner) = std::env::var_os("SWARD_TEST_RUNNER") else {
+        return Command::new(path);
+    };
+    let mut command = Command::new(runner);
+    command.arg(path);
+    command
+}
+
 #[track_caller]
 fn start(name: &str, environment: &[(&str, &str)]) -> Ended {
     let test = name.split('/').next().unwrap_or(name);
-    let program = std::env::current_exe().expect("this program has a path");
-    // An emulator that the kernel does not know of has to be named.
-    let mut command = match std::env::var_os("SWARD_TEST_RUNNER") {
-        Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
+    let itself = std::env::current_exe().expect("this program has a path");
+    let mut command = program(itself);
     for variable in CLEARED {
         command.env_remove(variable);
     }

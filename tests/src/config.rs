@@ -46,6 +46,17 @@ impl Kind {
     }
 }
 
+/// The kinds of homes that this machine has, by name, for what does not depend on how many there are.
+pub fn kinds() -> impl Iterator<Item = (&'static str, Homes)> {
+    let kinds = [
+        ("moving", Homes::Moving { limit: 16 }),
+        ("fixed", Homes::Fixed),
+    ];
+    kinds
+        .into_iter()
+        .filter(|(_, homes)| *homes == Homes::Fixed || can_move())
+}
+
 /// One case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {

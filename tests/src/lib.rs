@@ -25,7 +25,7 @@ mod suspension;
 mod until;
 mod watchdog;
 
-pub use config::{Config, Kind, each_config, each_runtime};
+pub use config::{Config, Kind, each_config, each_runtime, kinds};
 pub use drops::{Counted, Drops};
 pub use leak::settle;
 pub use rng::Rng;

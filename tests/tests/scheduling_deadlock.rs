@@ -1,13 +1,13 @@
 //! Greenlets that nothing can wake any more are reported, with what each waits for; others never are.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use sward_tests::Watchdog;
-use sward_tests::identity::can_move;
+use sward_tests::child::program;
+use sward_tests::{Watchdog, kinds};
 
 /// For how long a case that is no deadlock must stay silent: three times what the report takes.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -24,14 +24,7 @@ impl Drop for Killed {
 
 /// Starts a case, and returns when it is set up. Its lines on standard error.
 fn start(case: &str, homes: &str) -> (Killed, mpsc::Receiver<String>) {
-    let mut command = match std::env::var_os("SWARD_TEST_RUNNER") {
-        Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(env!("CARGO_BIN_EXE_deadlock"));
-            command
-        }
-        None => Command::new(env!("CARGO_BIN_EXE_deadlock")),
-    };
+    let mut command = program(env!("CARGO_BIN_EXE_deadlock"));
     command.args([case, homes]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Killed(command.spawn().unwrap());
@@ -55,16 +48,10 @@ fn start(case: &str, homes: &str) -> (Killed, mpsc::Receiver<String>) {
     (child, told)
 }
 
-fn kinds() -> impl Iterator<Item = &'static str> {
-    ["moving", "fixed"]
-        .into_iter()
-        .filter(|kind| *kind == "fixed" || can_move())
-}
-
 #[test]
 fn names_who_waits_for_what() {
     let _watchdog = Watchdog::new("a deadlock");
-    for kind in kinds() {
+    for (kind, _) in kinds() {
         let (_child, lines) = start("deadlock", kind);
         let line = || lines.recv().expect("a report");
         assert_eq!(
@@ -112,7 +99,7 @@ fn no_report_otherwise() {
         "ends",
     ];
     let all: Vec<_> = kinds()
-        .flat_map(|kind| cases.map(|case| (case, kind)))
+        .flat_map(|(kind, _)| cases.map(|case| (case, kind)))
         .map(|(case, kind)| (case, start(case, kind)))
         .collect();
     let until = std::time::Instant::now() + SILENCE;

@@ -5,24 +5,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use sward::{Builder, Homes, JoinError, JoinHandle, Runtime};
-use sward_tests::identity::can_move;
-use sward_tests::{child, each_config, each_runtime, process, until};
+use sward_tests::{child, each_config, each_runtime, kinds, process, until};
 
 /// What a frame of `descend` takes at least.
 const FRAME: usize = 1024;
 /// Left to what lies above the first frame and below the last: the greenlet's own, a panic's.
 const MARGIN: usize = 10 * 1024;
-
-/// The kinds of homes that this machine has.
-fn kinds() -> impl Iterator<Item = (&'static str, Homes)> {
-    let kinds = [
-        ("moving", Homes::Moving { limit: 16 }),
-        ("fixed", Homes::Fixed),
-    ];
-    kinds
-        .into_iter()
-        .filter(|(_, homes)| *homes == Homes::Fixed || can_move())
-}
 
 /// Descends until it has used `bytes` of the stack, counted from `from`, and suspends there.
 #[inline(never)]

@@ -5,19 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sward::{Builder, Homes, Runtime};
 use sward_tests::child::{self, Ended};
-use sward_tests::identity::can_move;
-use sward_tests::until;
-
-/// The kinds of homes that this machine has.
-fn kinds() -> impl Iterator<Item = (&'static str, Homes)> {
-    let kinds = [
-        ("moving", Homes::Moving { limit: 16 }),
-        ("fixed", Homes::Fixed),
-    ];
-    kinds
-        .into_iter()
-        .filter(|(_, homes)| *homes == Homes::Fixed || can_move())
-}
+use sward_tests::{kinds, until};
 
 fn page_size() -> usize {
     // SAFETY: no preconditions.

@@ -1,6 +1,8 @@
 //! The stress program does what it says: its choices come again, and it finds what is wrong. `ci/stress.sh` runs it for long.
 
-use std::process::{Command, Output};
+use std::process::Output;
+
+use sward_tests::child::program;
 
 /// Enough to find a mistake that is made in every round.
 const ROUNDS: &str = "3";
@@ -10,16 +12,7 @@ const PATIENCE: &str = "--rounds 1 --patience 5";
 
 /// Runs it with these arguments.
 fn stress(arguments: &str) -> Output {
-    let program = env!("CARGO_BIN_EXE_stress");
-    // An emulator that the kernel does not know of has to be named.
-    let mut command = match std::env::var_os("SWARD_TEST_RUNNER") {
-        Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
+    let mut command = program(env!("CARGO_BIN_EXE_stress"));
     let output = command.args(arguments.split_whitespace()).output();
     output.expect("the program starts")
 }

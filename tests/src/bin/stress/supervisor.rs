@@ -5,7 +5,7 @@
 //! told (`TOLD`), after each round; all other lines are passed on.
 
 use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::options::Options;
@@ -135,16 +135,7 @@ fn start(
     left: Duration,
     output: io::PipeWriter,
 ) -> io::Result<Child> {
-    let program = std::env::current_exe()?;
-    // An emulator that the kernel does not know of has to be named.
-    let mut command = match std::env::var_os("SWARD_TEST_RUNNER") {
-        Some(runner) => {
-            let mut command = Command::new(runner);
-            command.arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
+    let mut command = sward_tests::child::program(std::env::current_exe()?);
     for choice in options.choices(first) {
         command.args(choice.split(' '));
     }
