@@ -12,6 +12,7 @@ mod entry;
 mod function;
 mod go;
 mod options;
+mod select;
 
 use proc_macro::TokenStream;
 
@@ -236,4 +237,70 @@ fn same(left: impl ToString, right: impl ToString) {
     let packed = |code: &str| code.split_whitespace().collect::<String>();
     let [left, right] = [left.to_string(), right.to_string()];
     assert_eq!(packed(&left), packed(&right), "{left}\n!=\n{right}");
+}
+
+/// Waits for one of several things, and does what belongs to the one that came.
+///
+/// ```
+/// # let mut one = sward::spawn(|| 1);
+/// # let mut other = sward::spawn(|| 2);
+/// let first = sward::select! {
+///     result = one.join() => result.unwrap(),
+///     result = other.join() => result.unwrap(),
+/// };
+/// assert!(first == 1 || first == 2);
+/// ```
+///
+/// An arm is `pattern = what.method(...) => body`. If several can be done at once, one is chosen at random, all alike; if none can,
+/// the macro waits, in a greenlet by parking, until one can. The one that was chosen has been done; all others are as if nobody had
+/// waited for them: no message was taken or dropped, nothing was sent, no permit used.
+///
+/// | waited for | is done when | value for the pattern |
+/// |---|---|---|
+/// | `receiver.recv()` | there is a message, or the channel is closed | as that of the method |
+/// | `sender.send(value)` | there is room or a receiver, or the channel is closed | as that of the method |
+/// | `sender.send_from(&mut option)` | the same; the value is taken out of the `Option`, and left there if another arm is chosen | the same |
+/// | `handle.join()` | the greenlet has ended | as that of the method. The handle must be mutable and stays; its value is gone |
+/// | `event.wait()`, `notify.wait()` | the event is set, or there is a notification | `()` |
+/// | `receiver.changed()` | a watched value has changed, or nobody can change it any more | as that of the method |
+/// | `listener.accept()` | there is a connection | as that of the method |
+/// | `stream.read(&mut buffer)` | there are bytes, or the end, or an error | as that of the method |
+///
+/// What is waited for, and the value of a `send`, is evaluated first, in the order written, whether the arm is chosen or not; the value
+/// of a `send` that is not chosen is dropped, as in Go (use `send_from` to keep it).
+///
+/// - `pattern = what.method(...), if condition => body`: if the condition is false, the arm is left out.
+/// - `default => body`: if none of the arms can be done at once.
+/// - `timeout(duration) => body`, `deadline(instant) => body`: if none can be done in time.
+/// - `biased;` before the arms: the first of those that can be done is chosen, in the order written.
+///
+/// Bodies are ordinary blocks: `break`, `continue`, `return` and `?` mean what they say, and what the arms borrowed is free
+/// again. Patterns must fit whatever comes, as those of `let`.
+///
+/// Up to eight arms need no allocation.
+///
+/// # Panics
+///
+/// If all arms are left out by their conditions and there is no `default` or limit.
+///
+/// # Cancellation
+///
+/// A wait that is cancelled has done none of the things. (sward has no cancellation yet.)
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut slow = sward::spawn(sward::park);
+/// sward::select! {
+///     _ = slow.join() => panic!("it is parked"),
+///     timeout(Duration::from_millis(5)) => println!("too slow"),
+/// }
+/// slow.greenlet().unpark();
+/// slow.join().unwrap();
+/// ```
+#[proc_macro]
+pub fn select(input: TokenStream) -> TokenStream {
+    select::expand(input.into()).into()
 }

@@ -124,7 +124,9 @@ mod park;
 mod reactor;
 mod runtime;
 mod scheduler;
+mod select;
 mod stack;
+pub mod sync;
 mod thread;
 mod time;
 mod timer;
@@ -135,7 +137,8 @@ pub use runtime::{
     spawn_local,
 };
 pub use scheduler::{HeldUp, Metrics, StackUsage};
-pub use sward_macros::{go, main, test};
+pub use select::Select;
+pub use sward_macros::{go, main, select, test};
 pub use thread::{current, park, park_timeout, try_current, yield_now};
 pub use time::{sleep, sleep_until};
 
@@ -147,7 +150,9 @@ struct Readme;
 /// What the macros expand to. Not for users: it may change at any time.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::park::{Arm, Outcome, Wait};
     pub use crate::runtime::entry::{Config, main, spawned, test, test_unit};
+    pub use crate::select::{AnyArm, Limit, arm, select, take};
 }
 
 /// What the tests of faults plan. Not for users: it may change at any time.

@@ -13,6 +13,7 @@
 
 pub mod child;
 mod config;
+mod crowd;
 mod drops;
 pub mod fork;
 pub mod identity;
@@ -26,6 +27,7 @@ mod until;
 mod watchdog;
 
 pub use config::{Config, Kind, each_config, each_runtime, kinds};
+pub use crowd::{Crowd, Member, each_crowd};
 pub use drops::{Counted, Drops};
 pub use leak::settle;
 pub use rng::Rng;

@@ -318,8 +318,14 @@ impl<T> RawHandle<T> {
     }
 
     /// The result of a greenlet that is done.
-    pub(crate) fn take(mut self) -> Result<T, (Failure, Greenlet)> {
+    ///
+    /// # Panics
+    ///
+    /// If it has been taken before.
+    #[track_caller]
+    pub(crate) fn take(&mut self) -> Result<T, (Failure, Greenlet)> {
         debug_assert!(self.is_done());
+        assert!(!self.taken, "this greenlet has been joined before");
         let mut outcome: Option<Outcome<T>> = None;
         self.taken = true;
         // SAFETY: it is done and `HANDLE` is set still, so the result is the handle's; `take` is for this `T`.

@@ -45,6 +45,6 @@ pub(crate) use header::{
 pub(crate) use overflow::OverflowWatch;
 pub(crate) use sys_fork::{assert_not_severed, is_severed, leave_process, watch_forks};
 pub(crate) use sys_inquiry::ask;
-pub(crate) use token::{Owner, ThreadOwner, Token};
+pub(crate) use token::{Claimed, Owner, ThreadOwner, Token};
 pub(crate) use wait_word::{Begin, Epoch, Publish, WaitWord};
 pub(crate) use waits_for::Reason;

@@ -65,6 +65,31 @@ impl Token {
         self.owner.settle(fire);
         fire != Fire::Stale
     }
+
+    /// Ends the wait, with another tag if one is given, and leaves it to the caller to wake who waited. The token back if the
+    /// wait had ended already.
+    ///
+    /// Who waited may see that its wait has ended before it is woken: what it then looks at must be under a lock that the
+    /// caller has.
+    pub(crate) fn claim(self, tag: Option<u16>) -> Result<Claimed, Self> {
+        let fire = self.owner.word().fire(self.epoch, tag.unwrap_or(self.tag));
+        match fire {
+            Fire::Stale => Err(self),
+            Fire::Early | Fire::Resume => Ok(Claimed(self.owner, fire)),
+        }
+    }
+}
+
+/// The duty to wake one whose wait has ended.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Claimed(Owner, Fire);
+
+impl Claimed {
+    /// Wakes who waited.
+    pub(crate) fn wake(self) {
+        self.0.settle(self.1);
+    }
 }
 
 /// What stands for a plain thread that waits.

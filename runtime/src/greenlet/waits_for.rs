@@ -26,57 +26,166 @@ pub(crate) enum Reason {
     Writable,
     /// The end of a runtime.
     Shutdown,
+    /// A mutex.
+    Mutex,
+    /// A reader-writer lock, to read.
+    Read,
+    /// A reader-writer lock, to write.
+    Write,
+    /// A condition variable.
+    Condition,
+    /// The others at a barrier.
+    Barrier,
+    /// An initialization that somebody else has begun.
+    Once,
+    /// Permits of a semaphore.
+    Permits,
+    /// An event.
+    Event,
+    /// A notification.
+    Notification,
+    /// The end of a group.
+    Group,
+    /// A promise.
+    Promise,
+    /// Room in a channel, or a receiver.
+    Send,
+    /// A message.
+    Receive,
+    /// One of several things.
+    Select,
 }
 
-const KINDS: u64 = 8;
+use Reason::{
+    Barrier, Condition, Event, Group, Join, Mutex, Notification, Once, Permits, Promise, Read,
+    Readable, Receive, Select, Send, Shutdown, Sleep, Unpark, Writable, Write,
+};
+
+/// All but `Join`, each at the place of its number.
+const KINDS: [Reason; 19] = [
+    Unpark,
+    Sleep,
+    Readable,
+    Writable,
+    Shutdown,
+    Mutex,
+    Read,
+    Write,
+    Condition,
+    Barrier,
+    Once,
+    Permits,
+    Event,
+    Notification,
+    Group,
+    Promise,
+    Send,
+    Receive,
+    Select,
+];
+/// The number of `Join`.
+const JOIN: u64 = KINDS.len() as u64;
+/// What the number of the greenlet is multiplied by.
+const ABOVE: u64 = 32;
+const _: () = assert!(JOIN < ABOVE);
+
+impl Reason {
+    fn word(self) -> u64 {
+        match self {
+            Join(id) => JOIN + ABOVE * id,
+            Unpark => 0,
+            Sleep => 1,
+            Readable => 2,
+            Writable => 3,
+            Shutdown => 4,
+            Mutex => 5,
+            Read => 6,
+            Write => 7,
+            Condition => 8,
+            Barrier => 9,
+            Once => 10,
+            Permits => 11,
+            Event => 12,
+            Notification => 13,
+            Group => 14,
+            Promise => 15,
+            Send => 16,
+            Receive => 17,
+            Select => 18,
+        }
+    }
+
+    fn from_word(word: u64) -> Self {
+        match word % ABOVE {
+            JOIN => Join(word / ABOVE),
+            kind => KINDS.get(kind as usize).copied().unwrap_or(Unpark),
+        }
+    }
+}
 
 impl WaitsFor {
     /// Of a greenlet that waits for nothing; if it parks, it waits to be unparked.
     pub(super) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(AtomicU64::new(Unpark.word()))
     }
 
     /// It is going to wait for this.
     pub(crate) fn set(&self, reason: Reason) {
-        let word = match reason {
-            Reason::Unpark => 0,
-            Reason::Sleep => 1,
-            Reason::Join(id) => 2 + KINDS * id,
-            Reason::Readable => 3,
-            Reason::Writable => 4,
-            Reason::Shutdown => 5,
-        };
-        self.0.store(word, Relaxed);
+        self.0.store(reason.word(), Relaxed);
     }
 
     /// It has waited.
     pub(crate) fn clear(&self) {
-        self.0.store(0, Relaxed);
+        self.set(Unpark);
     }
 
     /// What it waits for, if it waits.
     pub(crate) fn read(&self) -> Reason {
-        let word = self.0.load(Relaxed);
-        match word % KINDS {
-            1 => Reason::Sleep,
-            2 => Reason::Join(word / KINDS),
-            3 => Reason::Readable,
-            4 => Reason::Writable,
-            5 => Reason::Shutdown,
-            _ => Reason::Unpark,
-        }
+        Reason::from_word(self.0.load(Relaxed))
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unpark => f.write_str("to be unparked"),
-            Self::Sleep => f.write_str("for ever, in a sleep"),
-            Self::Join(id) => write!(f, "for the end of greenlet {id}"),
-            Self::Readable => f.write_str("for a socket to be readable"),
-            Self::Writable => f.write_str("for a socket to be writable"),
-            Self::Shutdown => f.write_str("for the end of a runtime"),
+        let text = match self {
+            Join(id) => return write!(f, "for the end of greenlet {id}"),
+            Unpark => "to be unparked",
+            Sleep => "for ever, in a sleep",
+            Readable => "for a socket to be readable",
+            Writable => "for a socket to be writable",
+            Shutdown => "for the end of a runtime",
+            Mutex => "for a mutex",
+            Read => "for a lock, to read",
+            Write => "for a lock, to write",
+            Condition => "for a condition",
+            Barrier => "for the others at a barrier",
+            Once => "for an initialization",
+            Permits => "for permits of a semaphore",
+            Event => "for an event",
+            Notification => "for a notification",
+            Group => "for the end of a group",
+            Promise => "for a promise",
+            Send => "to send to a channel",
+            Receive => "for a message",
+            Select => "for one of several things",
+        };
+        f.write_str(text)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let waits_for = WaitsFor::new();
+        assert_eq!(waits_for.read(), Unpark);
+        for reason in KINDS.into_iter().chain([Join(0), Join(1 << 40)]) {
+            waits_for.set(reason);
+            assert_eq!(waits_for.read(), reason);
         }
+        waits_for.clear();
+        assert_eq!(waits_for.read(), Unpark);
     }
 }

@@ -47,6 +47,17 @@ pub(crate) enum Stop {
     TimedOut,
 }
 
+/// What came of one try.
+#[derive(Debug)]
+pub(super) enum Step<'a, R> {
+    /// It was done, or has failed.
+    Done(Result<R, Stop>),
+    /// There may be something by now.
+    Again,
+    /// There is nothing; the source knows when there is.
+    Unready(&'a Source),
+}
+
 impl From<Stop> for io::Error {
     /// As std's sockets on Unix do, which report a timeout as "would block".
     fn from(stop: Stop) -> Self {
@@ -115,6 +126,11 @@ impl<T: AsFd> Io<T> {
         self.settings().set_nonblocking(nonblocking);
     }
 
+    /// Its source, once it has joined a reactor.
+    pub(super) fn source(&self) -> Option<&Source> {
+        self.source.get()
+    }
+
     fn settings(&self) -> &Arc<Settings> {
         self.settings.get_or_init(Arc::default)
     }
@@ -168,55 +184,73 @@ impl<T: AsFd> Io<T> {
         }
         let mut deadline = None;
         loop {
-            let seen = match self.source.get() {
-                None => None,
-                Some(source) => match source.look(direction) {
-                    Look::Ready(tick) => Some((source, tick)),
-                    // In a forked child nobody hears of events: what was not there may be by now. If not, the wait says why
-                    // there cannot be one.
-                    Look::Unready if source.is_left_behind() => match self.once(&mut op) {
-                        Err(Stop::Failed(error)) if error.kind() == ErrorKind::WouldBlock => {
-                            let _ = source.wait(direction, None);
-                            continue;
-                        }
-                        outcome => return outcome,
-                    },
-                    Look::Unready => {
-                        // The clock is read when it comes to waiting, and once.
-                        let deadline = *deadline.get_or_insert_with(|| {
-                            timeout.and_then(|t| Instant::now().checked_add(t))
-                        });
-                        match source.wait(direction, deadline) {
-                            Waited::Ready => continue,
-                            Waited::Shut => return Err(Stop::Failed(shut_down())),
-                            Waited::TimedOut => return self.last_chance(op),
-                        }
+            match self.step(direction, &mut op, &is_short) {
+                Step::Done(outcome) => return outcome,
+                Step::Again => {}
+                Step::Unready(source) => {
+                    // The clock is read when it comes to waiting, and once.
+                    let deadline = *deadline
+                        .get_or_insert_with(|| timeout.and_then(|t| Instant::now().checked_add(t)));
+                    match source.wait(direction, deadline) {
+                        Waited::Ready => {}
+                        Waited::Shut => return Err(Stop::Failed(shut_down())),
+                        Waited::TimedOut => return self.last_chance(op),
                     }
-                },
-            };
-            let pretended = fault::at(Door::Attempt).err();
-            match pretended.map_or_else(|| op(self.inner()), |errno| Err(errno.into())) {
-                Ok(result) => {
-                    if let Some((source, tick)) = seen
-                        && is_short(&result)
-                    {
-                        source.short(direction, tick);
-                    }
-                    return Ok(result);
                 }
-                Err(error) => match (error.kind(), seen) {
-                    (ErrorKind::WouldBlock, Some((source, tick))) => {
-                        source.exhausted(direction, tick);
-                        if pretended.is_some() {
-                            // The kernel has said nothing of the kind, and would not report what is there once more.
-                            source.report_again(self.inner().as_fd());
-                        }
-                    }
-                    (ErrorKind::WouldBlock, None) => self.join(direction).map_err(Stop::Failed)?,
-                    (ErrorKind::Interrupted, _) => {}
-                    _ => return Err(Stop::Failed(error)),
-                },
             }
+        }
+    }
+
+    /// One try, if it is worth one, without waiting.
+    pub(super) fn step<R>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+        is_short: impl Fn(&R) -> bool,
+    ) -> Step<'_, R> {
+        let seen = match self.source.get() {
+            None => None,
+            Some(source) => match source.look(direction) {
+                Look::Ready(tick) => Some((source, tick)),
+                // In a forked child nobody hears of events: what was not there may be by now. If not, the wait says why
+                // there cannot be one.
+                Look::Unready if source.is_left_behind() => {
+                    return match self.once(&mut op) {
+                        Err(Stop::Failed(error)) if error.kind() == ErrorKind::WouldBlock => {
+                            Step::Unready(source)
+                        }
+                        outcome => Step::Done(outcome),
+                    };
+                }
+                Look::Unready => return Step::Unready(source),
+            },
+        };
+        let pretended = fault::at(Door::Attempt).err();
+        match pretended.map_or_else(|| op(self.inner()), |errno| Err(errno.into())) {
+            Ok(result) => {
+                if let Some((source, tick)) = seen
+                    && is_short(&result)
+                {
+                    source.short(direction, tick);
+                }
+                Step::Done(Ok(result))
+            }
+            Err(error) => match (error.kind(), seen) {
+                (ErrorKind::WouldBlock, Some((source, tick))) => {
+                    source.exhausted(direction, tick);
+                    if pretended.is_some() {
+                        // The kernel has said nothing of the kind, and would not report what is there once more.
+                        source.report_again(self.inner().as_fd());
+                    }
+                    Step::Again
+                }
+                (ErrorKind::WouldBlock, None) => match self.join(direction) {
+                    Ok(()) => Step::Again,
+                    Err(error) => Step::Done(Err(Stop::Failed(error))),
+                },
+                (ErrorKind::Interrupted, _) => Step::Again,
+                _ => Step::Done(Err(Stop::Failed(error))),
+            },
         }
     }
 

@@ -2,9 +2,9 @@
 //!
 //! [`Io`] owns a descriptor and has the one loop of the whole crate that tries a system call, waits, and tries again;
 //! sockets of every kind are thin layers over it. `settings` is what the clones of one socket share: its timeouts and
-//! whether it blocks.
-#![forbid(unsafe_code)]
+//! whether it blocks. `arm` is an operation among several things to wait for.
 
+mod arm;
 mod descriptor;
 mod settings;
 

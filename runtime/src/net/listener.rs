@@ -10,6 +10,7 @@ use super::builder::TcpListenerBuilder;
 use super::{TcpStream, sys};
 use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io};
+use crate::park::Outcome;
 
 /// A TCP socket that listens: the counterpart of [`std::net::TcpListener`].
 ///
@@ -114,6 +115,17 @@ impl TcpListener {
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, address) = self.io.run(Direction::Read, sys::accept)?;
         Ok((TcpStream::from_io(Io::new(stream)), address))
+    }
+
+    /// Waits for it in `select!`.
+    #[doc(hidden)]
+    pub fn __select_accept(
+        &self,
+    ) -> impl Outcome<Value = io::Result<(TcpStream, SocketAddr)>> + '_ {
+        self.io.arm(Direction::Read, |listener| {
+            let (stream, address) = sys::accept(listener)?;
+            Ok((TcpStream::from_io(Io::new(stream)), address))
+        })
     }
 
     /// The connections to come, for ever: each `next` is an [`accept`](Self::accept).

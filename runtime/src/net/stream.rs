@@ -11,6 +11,7 @@ use super::connect::connect;
 use super::sys;
 use crate::base::fault::{self, Door};
 use crate::io::{Direction, Io, LIMIT, Stop};
+use crate::park::Outcome;
 
 /// A TCP connection: the counterpart of [`std::net::TcpStream`].
 ///
@@ -53,6 +54,22 @@ pub struct TcpStream {
 impl TcpStream {
     pub(super) fn from_io(io: Io<std::net::TcpStream>) -> Self {
         Self { io }
+    }
+
+    /// Waits for it in `select!`.
+    #[doc(hidden)]
+    pub fn __select_read<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Outcome<Value = io::Result<usize>> + 'a {
+        let asked = fault::shorten(Door::Receive, buffer.len().min(LIMIT));
+        self.io.transfer_arm(Direction::Read, asked, move |stream| {
+            // An empty buffer never waits.
+            match asked {
+                0 => Ok(0),
+                _ => sys::receive(stream, &mut buffer[..asked]),
+            }
+        })
     }
 
     /// Connects to the first of `addresses` that answers.

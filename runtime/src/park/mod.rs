@@ -11,13 +11,15 @@
 //! A token may fire at any moment from `begin` on, also before `park`; then `park` returns at once. Whoever enlists a
 //! token with somebody who keeps it takes it back when the wait ended in another way, by dropping its place in the queue.
 //!
-//! `queue` is the list of tokens a source keeps. Cancellation will be one more token, given out in `begin` and kept in
+//! `queue` is a state and the line of those who wait for it to change, which locks, channels and sources are made of. Cancellation will be one more token, given out in `begin` and kept in
 //! the greenlet's header: nothing else here has to change for it.
-#![forbid(unsafe_code)]
 
+mod arm;
 mod queue;
 mod wait;
 
 pub(crate) use crate::greenlet::Reason;
-pub(crate) use queue::WaitQueue;
-pub(crate) use wait::{Ended, Wait, park, park_until, spend_budget, yield_now};
+pub use arm::{Arm, Outcome};
+pub(crate) use queue::{Locked, Place, Turn, WaitQueue};
+pub use wait::Wait;
+pub(crate) use wait::{Ended, park, park_until, spend_budget, yield_now};

@@ -58,7 +58,7 @@ impl Waiter {
 
 /// A wait that has begun. Dropping it leaves it: no token can end it from then on.
 #[derive(Debug)]
-pub(crate) struct Wait {
+pub struct Wait {
     waiter: Waiter,
     epoch: Epoch,
     over: bool,
@@ -98,6 +98,19 @@ impl Wait {
     /// The right to end this wait with `tag`, which must be below 65,000.
     pub(crate) fn token(&self, tag: u16) -> Token {
         Token::new(self.waiter.owner(), self.epoch, tag)
+    }
+
+    /// Leaves it. The tag of the token that has ended it, if one has.
+    pub(crate) fn leave(mut self) -> Option<u16> {
+        self.over = true;
+        self.waiter.word().end()
+    }
+
+    /// The greenlet or thread that waits, as a number that no other has while it waits: so that it does not take itself for one to
+    /// be paired with.
+    #[allow(dead_code)]
+    pub(crate) fn waiter(&self) -> usize {
+        std::ptr::from_ref(self.waiter.word()).addr()
     }
 
     /// Parks until a token fires, or until `deadline`. If both have happened, the token that came first decides.

@@ -38,7 +38,7 @@ use crate::base::sanitizer::sent;
 pub(crate) use readiness::{Direction, Look};
 use registry::Registry;
 use source::Shared;
-pub(crate) use source::{Source, Waited};
+pub(crate) use source::{Source, SourcePlace, Waited};
 pub(crate) use sys_seat::Seat;
 use sys_seat::{Desk, Key};
 

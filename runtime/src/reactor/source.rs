@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::BorrowedFd;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -15,8 +16,8 @@ use super::readiness::{Direction, Enlist, Event, Look, Readiness, Tick, Wake};
 use super::sys;
 use super::sys_seat::Key;
 use crate::base::fork;
-use crate::park::WaitQueue;
-use crate::park::{Ended, Reason, Wait};
+use crate::greenlet::Token;
+use crate::park::{Ended, Place, Reason, Wait, WaitQueue};
 
 /// The tag of a source's token.
 const READY: u16 = 0;
@@ -80,6 +81,9 @@ impl Shared {
     }
 }
 
+/// A place in the line of one direction of a source.
+pub(crate) type SourcePlace<'a> = Place<'a, (), ()>;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -136,25 +140,41 @@ impl Source {
 
     /// Waits until an operation in `direction` may succeed, or until `deadline`. Returns at once if it may already.
     pub(crate) fn wait(&self, direction: Direction, deadline: Option<Instant>) -> Waited {
-        if self.is_left_behind() {
-            fork::panic_left_behind();
-        }
         let wait = Wait::begin(match direction {
             Direction::Read => Reason::Readable,
             Direction::Write => Reason::Writable,
         });
         // Leaves the queue again in every case, also when the wait ends by unwinding.
-        let enlisted = self.shared.queue(direction).enlist(wait.token(READY));
+        let place = pin!(self.place(direction));
+        if let Some(waited) = self.enlist(direction, place.as_ref(), wait.token(READY)) {
+            return waited;
+        }
+        match wait.park_until(deadline) {
+            Ended::Fired(_) => Waited::Ready,
+            Ended::TimedOut => Waited::TimedOut,
+        }
+    }
+
+    /// A place in the line of `direction`.
+    pub(crate) fn place(&self, direction: Direction) -> SourcePlace<'_> {
+        self.shared.queue(direction).place(())
+    }
+
+    /// Puts a place of `direction` in its line. How a wait for it has ended already, if it has: then it must not be parked.
+    pub(crate) fn enlist<'a>(
+        &'a self,
+        direction: Direction,
+        place: Pin<&SourcePlace<'a>>,
+        token: Token,
+    ) -> Option<Waited> {
+        if self.is_left_behind() {
+            fork::panic_left_behind();
+        }
+        self.shared.queue(direction).enlist(place, token);
         match self.shared.readiness.enlist(direction) {
-            Enlist::Ready => Waited::Ready,
-            Enlist::Shut => Waited::Shut,
-            Enlist::Waits => match wait.park_until(deadline) {
-                Ended::Fired(_) => {
-                    enlisted.fired();
-                    Waited::Ready
-                }
-                Ended::TimedOut => Waited::TimedOut,
-            },
+            Enlist::Ready => Some(Waited::Ready),
+            Enlist::Shut => Some(Waited::Shut),
+            Enlist::Waits => None,
         }
     }
 

@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
 use crate::base::fork;
 use crate::greenlet::{Failure, Greenlet, RawHandle};
-use crate::park::{Ended, Reason, Wait};
+use crate::park::{Arm, Ended, Outcome, Reason, Wait};
 
 /// The right to wait for a greenlet and to have its value. The counterpart of [`std::thread::JoinHandle`].
 ///
@@ -124,9 +125,7 @@ impl<T> JoinHandle<T> {
         if self.raw.is_done() {
             return true;
         }
-        if fork::is_left_behind(self.raw.greenlet().id()) {
-            fork::panic_left_behind();
-        }
+        self.assert_not_left_behind();
         let wait = Wait::begin(Reason::Join(self.greenlet().id()));
         if !self.raw.register(wait.token(0)) {
             return true;
@@ -140,11 +139,66 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn take(self) -> Result<T, JoinError> {
+    fn assert_not_left_behind(&self) {
+        if fork::is_left_behind(self.raw.greenlet().id()) {
+            fork::panic_left_behind();
+        }
+    }
+
+    /// Waits for it in `select!`.
+    #[doc(hidden)]
+    pub fn __select_join(&mut self) -> JoinArm<'_, T> {
+        JoinArm {
+            handle: self,
+            registered: false,
+        }
+    }
+
+    fn take(&mut self) -> Result<T, JoinError> {
         self.raw.take().map_err(|(failure, greenlet)| JoinError {
             greenlet,
             kind: failure.into(),
         })
+    }
+}
+
+/// The end of a greenlet as one of several things to wait for.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct JoinArm<'a, T> {
+    handle: &'a mut JoinHandle<T>,
+    registered: bool,
+}
+
+impl<T> Arm for JoinArm<'_, T> {
+    fn try_now(self: Pin<&mut Self>) -> bool {
+        self.handle.raw.is_done()
+    }
+
+    fn enlist(mut self: Pin<&mut Self>, wait: &Wait, tag: u16) -> bool {
+        self.handle.assert_not_left_behind();
+        self.registered = self.handle.raw.register(wait.token(tag));
+        !self.registered
+    }
+
+    fn leave(mut self: Pin<&mut Self>) {
+        if std::mem::take(&mut self.registered) {
+            self.handle.raw.unregister();
+        }
+    }
+}
+
+impl<T> Outcome for JoinArm<'_, T> {
+    type Value = Result<T, JoinError>;
+
+    fn take(self: Pin<&mut Self>) -> Result<T, JoinError> {
+        self.get_mut().handle.take()
+    }
+}
+
+impl<T> Drop for JoinArm<'_, T> {
+    fn drop(&mut self) {
+        Pin::new(self).leave();
     }
 }
 

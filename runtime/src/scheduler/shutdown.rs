@@ -14,6 +14,7 @@
 //! 7. the threads of workers and homes end, thread-local destructors included; except those in whose identity frames were
 //!    left, since these may have lent out references to its thread-locals (`thread::scope` inside `LocalKey::with`). They sleep on.
 
+use std::pin::pin;
 use std::ptr;
 use std::sync::atomic::Ordering::Release;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -235,7 +236,8 @@ impl Ending {
     pub(crate) fn wait(&self, deadline: Instant) -> Option<Left> {
         loop {
             let wait = Wait::begin(Reason::Shutdown);
-            let _enlisted = self.state.waiting.enlist(wait.token(0));
+            let place = pin!(self.state.waiting.place(()));
+            self.state.waiting.enlist(place.as_ref(), wait.token(0));
             // Enlisted first, looked afterwards: the reaper writes first and fires afterwards.
             let left = lock(&self.state.left).clone();
             if left.is_some() {

@@ -1,0 +1,211 @@
+//! A mutex without data or poison: the word and the line.
+//!
+//! Taking the lock when it is free is one atomic operation, and so is giving it back when nobody waits. Who finds it taken
+//! looks a few times more, then waits in the line, first come, first served. The one who unlocks wakes the first in the line,
+//! and the lock is free meanwhile for whoever comes: so a lock that is much wanted does not go at the speed of wake-ups. One that
+//! has waited for longer than `PATIENCE` is handed the lock instead, so nobody starves. (Eventual fairness: WTF::Lock of WebKit
+//! and parking_lot.)
+#![forbid(unsafe_code)]
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::lock_word::LockWord;
+use crate::park::{Ended, Reason, Turn, Wait, WaitQueue};
+
+/// One that has waited for longer is handed the lock. Much longer than a wake-up takes; parking_lot's is the same.
+const PATIENCE: Duration = Duration::from_micros(500);
+/// How often who finds the lock taken looks again before it waits. About what a wait and a wake-up cost.
+const LOOKS: u32 = 16;
+
+/// How a wait in the line ends: the lock is free, or was a moment ago.
+const RETRY: u16 = 0;
+/// How a wait in the line ends: the lock is the waiter's.
+const HANDED: u16 = 1;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct RawMutex {
+    word: LockWord,
+    /// With each waiter, since when it waits.
+    line: WaitQueue<(), Instant>,
+}
+
+impl RawMutex {
+    pub(crate) const fn new() -> Self {
+        Self {
+            word: LockWord::new(),
+            line: WaitQueue::new(()),
+        }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    #[must_use]
+    pub(crate) fn try_lock(&self) -> bool {
+        self.word.try_lock_fast() || self.word.try_lock()
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub(crate) fn lock(&self) {
+        if !self.word.try_lock_fast() {
+            let locked = self.lock_slowly(None);
+            debug_assert!(locked);
+        }
+    }
+
+    /// Takes the lock, unless it is not to be had before `deadline`.
+    #[inline]
+    #[must_use]
+    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
+        self.word.try_lock_fast() || self.lock_slowly(deadline)
+    }
+
+    #[cold]
+    fn lock_slowly(&self, deadline: Option<Instant>) -> bool {
+        for _ in 0..LOOKS {
+            if !self.word.is_worth_spinning() {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        if self.word.try_lock() {
+            return true;
+        }
+        let since = Instant::now();
+        let mut first_time = true;
+        loop {
+            let wait = Wait::begin(Reason::Mutex);
+            let place = pin!(self.line.place(since));
+            {
+                let mut line = self.line.lock();
+                if self.word.lock_or_wait() {
+                    return true;
+                }
+                match first_time {
+                    true => line.enlist(place.as_ref(), wait.token(RETRY)),
+                    // It has been the first already.
+                    false => line.enlist_first(place.as_ref(), wait.token(RETRY)),
+                }
+            }
+            match wait.park_until(deadline) {
+                Ended::Fired(HANDED) => return true,
+                Ended::Fired(_) => first_time = false,
+                Ended::TimedOut => {
+                    place.leave();
+                    return self.word.try_lock();
+                }
+            }
+            // Who was woken has to try, also if its time is up: nobody else will be woken for this unlocking.
+            if self.word.try_lock() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return false;
+            }
+        }
+    }
+
+    /// Gives the lock back. By who has it.
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        if !self.word.unlock_fast() {
+            self.unlock_slowly();
+        }
+    }
+
+    #[cold]
+    fn unlock_slowly(&self) {
+        let mut line = self.line.lock();
+        let now = if line.is_empty() {
+            None
+        } else {
+            Some(Instant::now())
+        };
+        let mut handed = false;
+        let turn = |(): &mut (), since: &Instant| {
+            handed = now.is_some_and(|now| now.saturating_duration_since(*since) >= PATIENCE);
+            Turn::As(if handed { HANDED } else { RETRY })
+        };
+        let claimed = line.claim(turn, |(), _| {});
+        let waiters = !line.is_empty();
+        match claimed.is_some() && handed {
+            true => self.word.hand_over(waiters),
+            false => self.word.unlock(waiters),
+        }
+        drop(line);
+        if let Some(claimed) = claimed {
+            claimed.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::thread;
+
+    use super::*;
+
+    fn waiting(mutex: &RawMutex) -> usize {
+        let mut count = 0;
+        mutex.line.lock().any(|_| {
+            count += 1;
+            false
+        });
+        count
+    }
+
+    /// Those who wait have the lock in the order in which they came, and the last one leaves no trace.
+    #[test]
+    fn first_come_first_served() {
+        let (mutex, order) = (RawMutex::new(), Mutex::new(Vec::new()));
+        mutex.lock();
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (mutex, order) = (&mutex, &order);
+                scope.spawn(move || {
+                    mutex.lock();
+                    order.lock().unwrap().push(number);
+                    // The others have waited for long enough to be handed it, so nobody else comes between.
+                    thread::sleep(2 * PATIENCE);
+                    mutex.unlock();
+                });
+                while waiting(mutex) <= number {
+                    thread::yield_now();
+                }
+            }
+            thread::sleep(2 * PATIENCE);
+            mutex.unlock();
+        });
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
+        assert!(mutex.word.try_lock_fast(), "nothing but free");
+    }
+
+    /// One that has stopped waiting is passed over, and nobody is left waiting for it.
+    #[test]
+    fn one_that_has_left_is_passed_over() {
+        let mutex = RawMutex::new();
+        mutex.lock();
+        thread::scope(|scope| {
+            let soon = Instant::now() + Duration::from_millis(5);
+            let first = scope.spawn({
+                let mutex = &mutex;
+                move || mutex.lock_until(Some(soon))
+            });
+            while waiting(&mutex) == 0 && !first.is_finished() {
+                thread::yield_now();
+            }
+            let second = scope.spawn(|| mutex.lock_until(None));
+            assert!(!first.join().unwrap());
+            while waiting(&mutex) == 0 {
+                thread::yield_now();
+            }
+            mutex.unlock();
+            assert!(second.join().unwrap());
+        });
+        mutex.unlock();
+        assert!(mutex.word.try_lock_fast(), "nothing but free");
+    }
+}

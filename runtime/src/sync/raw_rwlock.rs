@@ -1,0 +1,228 @@
+//! A reader-writer lock without data or poison: the word and the line.
+//!
+//! A free lock is taken and given back by one atomic operation, and so is a share of it while nobody waits. Those who cannot
+//! have it wait in one line, first come, first served: a reader that comes when somebody waits goes to the end, so readers do not
+//! starve a writer; when its turn comes, all readers that follow it directly are let in with it.
+//!
+//! When a writer is the first in the line and the lock becomes free, it is woken, and until it comes the lock is free for another
+//! writer; one that has waited for longer than `PATIENCE` is handed the lock, so that it does not starve. Readers are always handed
+//! theirs.
+#![forbid(unsafe_code)]
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::rwlock_word::RwLockWord;
+use crate::greenlet::Claimed;
+use crate::park::{Ended, Locked, Reason, Turn, Wait, WaitQueue};
+
+/// As that of a mutex.
+const PATIENCE: Duration = Duration::from_micros(500);
+
+/// How a writer's wait ends: the lock is free, or was a moment ago.
+const RETRY: u16 = 0;
+/// How a wait ends: the lock, or a share, is the waiter's.
+const HANDED: u16 = 1;
+
+/// One in the line.
+#[derive(Clone, Copy, Debug)]
+enum Waiter {
+    Reader,
+    /// Since when it waits.
+    Writer(Instant),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct RawRwLock {
+    word: RwLockWord,
+    line: WaitQueue<(), Waiter>,
+}
+
+impl RawRwLock {
+    pub(super) const fn new() -> Self {
+        Self {
+            word: RwLockWord::new(),
+            line: WaitQueue::new(()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_read(&self) -> bool {
+        self.word.try_read()
+    }
+
+    #[inline]
+    pub(super) fn try_write(&self) -> bool {
+        self.word.try_write()
+    }
+
+    /// Takes a share, unless there is none to be had before `deadline`.
+    #[inline]
+    #[must_use]
+    pub(super) fn read_until(&self, deadline: Option<Instant>) -> bool {
+        self.word.try_read() || self.read_slowly(deadline)
+    }
+
+    /// Takes the lock exclusively, unless it is not to be had before `deadline`.
+    #[inline]
+    #[must_use]
+    pub(super) fn write_until(&self, deadline: Option<Instant>) -> bool {
+        self.word.try_write() || self.write_slowly(deadline)
+    }
+
+    #[cold]
+    fn read_slowly(&self, deadline: Option<Instant>) -> bool {
+        let wait = Wait::begin(Reason::Read);
+        let place = pin!(self.line.place(Waiter::Reader));
+        {
+            let mut line = self.line.lock();
+            if self.word.read_or_wait(line.is_empty()) {
+                return true;
+            }
+            line.enlist(place.as_ref(), wait.token(HANDED));
+        }
+        match wait.park_until(deadline) {
+            Ended::Fired(_) => true,
+            Ended::TimedOut => false,
+        }
+    }
+
+    #[cold]
+    fn write_slowly(&self, deadline: Option<Instant>) -> bool {
+        let since = Instant::now();
+        let mut first_time = true;
+        loop {
+            let wait = Wait::begin(Reason::Write);
+            let place = pin!(self.line.place(Waiter::Writer(since)));
+            {
+                let mut line = self.line.lock();
+                if self.word.write_or_wait() {
+                    return true;
+                }
+                match first_time {
+                    true => line.enlist(place.as_ref(), wait.token(RETRY)),
+                    // It has been the first already.
+                    false => line.enlist_first(place.as_ref(), wait.token(RETRY)),
+                }
+            }
+            match wait.park_until(deadline) {
+                Ended::Fired(HANDED) => return true,
+                Ended::Fired(_) => first_time = false,
+                Ended::TimedOut => {
+                    place.leave();
+                    // Those behind it may be readers, whom nothing else kept out.
+                    self.admit();
+                    return false;
+                }
+            }
+            // Who was woken has to try, also if its time is up: nobody else will be woken for this unlocking.
+            if self.word.try_write() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // It does not go back into the line, so readers behind it may be the first now.
+                self.admit();
+                return false;
+            }
+        }
+    }
+
+    /// Gives a share back. By who has one.
+    #[inline]
+    pub(super) fn unlock_read(&self) {
+        if self.word.unlock_read() {
+            self.last_reader();
+        }
+    }
+
+    #[cold]
+    fn last_reader(&self) {
+        if self.word.last_reader() {
+            self.pass_on();
+        }
+    }
+
+    /// Gives the lock back. By who has it exclusively.
+    #[inline]
+    pub(super) fn unlock_write(&self) {
+        if !self.word.unlock_write() {
+            self.pass_on();
+        }
+    }
+
+    /// The lock becomes a share. By who has it exclusively.
+    pub(super) fn downgrade(&self) {
+        if self.word.downgrade() {
+            self.admit();
+        }
+    }
+
+    /// Gives the exclusive lock back to those who wait.
+    #[cold]
+    fn pass_on(&self) {
+        let mut line = self.line.lock();
+        let readers = take_readers(&mut line);
+        if !readers.is_empty() {
+            let waiters = !line.is_empty();
+            self.word.pass_to_readers(readers.len() as u64, waiters);
+            drop(line);
+            readers.into_iter().for_each(Claimed::wake);
+            return;
+        }
+        let now = Instant::now();
+        let mut handed = false;
+        let turn = |(): &mut (), waiter: &Waiter| match waiter {
+            Waiter::Writer(since) => {
+                handed = now.saturating_duration_since(*since) >= PATIENCE;
+                Turn::As(if handed { HANDED } else { RETRY })
+            }
+            // Behind writers whose wait is over: see below.
+            Waiter::Reader => Turn::Stop,
+        };
+        let claimed = line.claim(turn, |(), _| {});
+        let waiters = !line.is_empty();
+        match (&claimed, handed) {
+            (Some(_), true) => self.word.pass_to_writer(waiters),
+            _ => self.word.pass_to_readers(0, waiters),
+        }
+        drop(line);
+        match claimed {
+            Some(claimed) => claimed.wake(),
+            // No writer was left, but readers may be, whom nobody has let in.
+            None if waiters => self.admit(),
+            None => {}
+        }
+    }
+
+    /// Lets in the readers that are the first in the line, if nobody has the lock exclusively.
+    #[cold]
+    fn admit(&self) {
+        let mut line = self.line.lock();
+        if line.is_empty() {
+            self.word.nobody_waits();
+            return;
+        }
+        // With a share of its own, nobody has it exclusively meanwhile. If somebody has, that one looks into the line.
+        if !self.word.try_share() {
+            return;
+        }
+        let readers = take_readers(&mut line);
+        readers.iter().for_each(|_| self.word.add_share());
+        if line.is_empty() {
+            self.word.nobody_waits();
+        }
+        drop(line);
+        readers.into_iter().for_each(Claimed::wake);
+        self.unlock_read();
+    }
+}
+
+/// Takes the readers out of the line that are its first, up to the first writer.
+fn take_readers(line: &mut Locked<'_, (), Waiter>) -> Vec<Claimed> {
+    let turn = |(): &mut (), waiter: &Waiter| match waiter {
+        Waiter::Reader => Turn::As(HANDED),
+        Waiter::Writer(_) => Turn::Stop,
+    };
+    std::iter::from_fn(|| line.claim(turn, |(), _| {})).collect()
+}
