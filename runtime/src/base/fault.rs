@@ -39,7 +39,7 @@ pub enum Door {
     Guards,
     /// To take the memory under stacks back: `madvise`.
     Discard,
-    /// To have or not to have huge pages: `madvise`.
+    /// Not to have huge pages: `madvise`.
     Advise,
     /// Memory for cells.
     Cells,

@@ -20,7 +20,6 @@ use super::switch::Carrier;
 use crate::base::fault::{self, Door};
 use crate::base::lock::lock;
 use crate::home::slot;
-use crate::stack::prefer_huge_pages;
 
 /// Sizes are multiples of this.
 const STEP: usize = 32;
@@ -32,7 +31,7 @@ const ALIGN: usize = 32;
 const MAGAZINE: usize = 256;
 /// The size of a class's first chunk; each next one is a quarter of all so far, until they are as large as the largest.
 const FIRST_CHUNK: usize = 16 << 10;
-/// A huge page on most systems: touched for the first time once, not 512 times.
+/// Large enough that asking for it costs nothing to speak of. Not in huge pages: see ARCHITECTURE.md, "Measured decisions".
 const LARGEST_CHUNK: usize = 2 << 20;
 
 /// A free block.
@@ -248,16 +247,10 @@ impl Store {
 
 /// Memory of `bytes` bytes to cut blocks from; what was asked for, if there is none.
 fn chunk(bytes: usize) -> Result<(NonNull<u8>, usize), Layout> {
-    let huge = bytes == LARGEST_CHUNK;
-    let align = if huge { LARGEST_CHUNK } else { ALIGN };
-    let layout = Layout::from_size_align(bytes, align).expect("sizes that fit");
+    let layout = Layout::from_size_align(bytes, ALIGN).expect("sizes that fit");
     fault::at(Door::Cells).map_err(|_| layout)?;
     // SAFETY: the size is not zero.
     let memory = NonNull::new(unsafe { alloc(layout) }).ok_or(layout)?;
-    if huge {
-        // SAFETY: it was just allocated.
-        unsafe { prefer_huge_pages(memory, bytes) };
-    }
     Ok((memory, bytes))
 }
 

@@ -39,7 +39,6 @@ pub(crate) use guard::Guard;
 pub(crate) use pool::Pool;
 
 pub(crate) use slab::room_for_thread;
-pub(crate) use sys::prefer_huge_pages;
 
 use slab::Slot;
 use std::ptr::NonNull;

@@ -45,18 +45,6 @@ pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
     });
 }
 
-/// Says that `len` bytes from `base` on, which all will be used, should be in huge pages.
-///
-/// # Safety
-///
-/// The range is the caller's memory.
-pub(crate) unsafe fn prefer_huge_pages(base: NonNull<u8>, len: usize) {
-    let _ = fault::at(Door::Advise).and_then(|()| {
-        // SAFETY: the advice changes nothing that can be seen in the memory. A kernel without huge pages refuses it.
-        unsafe { mm::madvise(base.as_ptr().cast(), len, Advice::LinuxHugepage) }
-    });
-}
-
 /// Makes every access to `len` bytes from `base` on a fault, without a mapping of its own. `Unsupported` if
 /// the kernel does not know how, or cannot because the memory is locked.
 ///

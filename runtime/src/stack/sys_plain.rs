@@ -26,13 +26,6 @@ pub(super) unsafe fn discard(base: NonNull<u8>, len: usize) {
     let _ = unsafe { libc::madvise(base.as_ptr().cast(), len, libc::MADV_FREE) };
 }
 
-/// There is nobody to say it to.
-///
-/// # Safety
-///
-/// None: nothing is done.
-pub(crate) unsafe fn prefer_huge_pages(_base: NonNull<u8>, _len: usize) {}
-
 /// There are no guards but protected pages here.
 ///
 /// # Safety
