@@ -1,0 +1,6 @@
+fn main() {
+    let handle = sward::spawn(|| ());
+    sward::select! {
+        result = handle.join() => result.unwrap(),
+    }
+}

@@ -1,0 +1,7 @@
+fn main() {
+    let handle = sward::spawn(|| ());
+    sward::select! {
+        result = handle => drop(result),
+        default => {}
+    }
+}

@@ -1,0 +1,6 @@
+fn main() {
+    let mut handle = sward::spawn(|| ());
+    sward::select! {
+        handle.join() => {}
+    }
+}

@@ -1,0 +1,7 @@
+fn main() {
+    let mut handle = sward::spawn(|| ());
+    sward::select! {
+        random;
+        _ = handle.join() => {}
+    }
+}
