@@ -43,6 +43,7 @@ pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
 pub(crate) use overflow::OverflowWatch;
+pub(crate) use renewed::Renewed;
 pub(crate) use sys_fork::{assert_not_severed, is_severed, leave_process, watch_forks};
 pub(crate) use sys_inquiry::ask;
 pub(crate) use token::{Claimed, Owner, ThreadOwner, Token};

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::base::fork;
 
 /// See the module.
-pub(super) struct Renewed<T: 'static> {
+pub(crate) struct Renewed<T: 'static> {
     /// # Invariant
     /// Null, or a leaked box.
     now: AtomicPtr<Made<T>>,
@@ -23,7 +23,7 @@ struct Made<T> {
 
 impl<T: Sync> Renewed<T> {
     /// One whose values are made by `make`, when they are first needed.
-    pub(super) const fn new(make: fn() -> T) -> Self {
+    pub(crate) const fn new(make: fn() -> T) -> Self {
         Self {
             now: AtomicPtr::new(ptr::null_mut()),
             make,
@@ -31,7 +31,7 @@ impl<T: Sync> Renewed<T> {
     }
 
     /// This process's value.
-    pub(super) fn get(&self) -> &'static T {
+    pub(crate) fn get(&self) -> &'static T {
         // Acquire: pairs with the release in `renew`.
         let now = self.now.load(Acquire);
         // SAFETY: the field's invariant: what was leaked stays.

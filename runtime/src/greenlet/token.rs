@@ -66,6 +66,11 @@ impl Token {
         fire != Fire::Stale
     }
 
+    /// Whether the wait is under way and has not ended: as far as one can see.
+    pub(crate) fn is_live(&self) -> bool {
+        self.owner.word().is_live(self.epoch)
+    }
+
     /// Ends the wait, with another tag if one is given, and leaves it to the caller to wake who waited. The token back if the
     /// wait had ended already.
     ///

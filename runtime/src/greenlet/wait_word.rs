@@ -234,8 +234,7 @@ impl WaitWord {
     }
 
     /// Whether `epoch` is the wait under way and has not ended.
-    #[cfg(test)]
-    fn is_live(&self, epoch: Epoch) -> bool {
+    pub(crate) fn is_live(&self, epoch: Epoch) -> bool {
         let word = self.0.load(Relaxed);
         word >> EPOCH_SHIFT == epoch.0 && matches!(word & PHASE, ARMED | PARKED)
     }

@@ -15,6 +15,7 @@
 //! the greenlet's header: nothing else here has to change for it.
 
 mod arm;
+pub(crate) mod graph;
 mod queue;
 mod wait;
 

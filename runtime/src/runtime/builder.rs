@@ -118,6 +118,10 @@ impl RuntimeBuilder {
     /// deadline (in [`JoinHandle::join`](crate::JoinHandle::join) or [`block_on`](crate::Runtime::block_on)). It lists the greenlets with what
     /// each waits for. Where any other thread is, whatever it does, there is no report: it might be about to unpark somebody. Linux only.
     ///
+    /// Those who wait for each other's [locks](crate::sync) or ends in a circle are reported at once, on every system and whatever other threads
+    /// there are: with what each has and wants, and where it asked for it. For that it is noted who has which lock, in the whole process,
+    /// from the first runtime on that is told to report deadlocks, and from the beginning in builds with debug assertions.
+    ///
     /// # Examples
     ///
     /// ```

@@ -6,6 +6,7 @@ use std::{env, io};
 
 use crate::context;
 use crate::home;
+use crate::park::graph;
 use crate::scheduler::{HomeKind, Hook, MAX_WORKERS, Settings};
 use crate::stack::{Class, Guard};
 
@@ -197,6 +198,9 @@ impl Config {
             Guard::Auto
         };
         choose_context()?;
+        if self.report_deadlocks == Some(true) {
+            graph::keep();
+        }
         Ok(Settings {
             name,
             workers,

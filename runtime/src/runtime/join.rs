@@ -9,6 +9,7 @@ use std::{error, fmt, io};
 
 use crate::base::fork;
 use crate::greenlet::{Failure, Greenlet, RawHandle};
+use crate::park::graph;
 use crate::park::{Arm, Ended, Outcome, Reason, Wait};
 
 /// The right to wait for a greenlet and to have its value. The counterpart of [`std::thread::JoinHandle`].
@@ -129,6 +130,11 @@ impl<T> JoinHandle<T> {
         let wait = Wait::begin(Reason::Join(self.greenlet().id()));
         if !self.raw.register(wait.token(0)) {
             return true;
+        }
+        let mut waiting = None;
+        if deadline.is_none() && graph::is_kept() {
+            let waiting = waiting.insert(graph::joins(self.greenlet().id(), &wait));
+            waiting.tell();
         }
         match wait.park_until(deadline) {
             Ended::Fired(_) => true,

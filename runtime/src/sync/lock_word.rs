@@ -101,4 +101,9 @@ impl LockWord {
         self.0
             .store(LOCKED | if waiters { WAITERS } else { 0 }, Relaxed);
     }
+
+    /// Whether somebody has the lock. By who has the mutex alone.
+    pub(super) fn is_locked(&self) -> bool {
+        self.0.load(Relaxed) & LOCKED != 0
+    }
 }

@@ -1,21 +1,27 @@
 //! `Mutex` and its guards.
 
+use std::any::type_name;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
 use std::sync::{LockResult, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
 use super::poison::{Held, Poison};
 use super::raw_mutex::RawMutex;
+use crate::park::graph::{self, How, Lock};
 
 /// A lock that one greenlet or thread has at a time. The counterpart of [`std::sync::Mutex`].
 ///
 /// Who waits for it parks, if it is a greenlet, and blocks its thread, if it is a plain one; both may use the same lock.
 /// Unlike a `std` mutex it may be held across anything that waits.
+///
+/// In builds with debug assertions, and where [deadlocks are reported](crate::RuntimeBuilder::report_deadlocks), those who wait for
+/// each other's locks in a circle are told of on standard error as soon as they do.
 ///
 /// Taking a free lock, and giving one back that nobody waits for, is one atomic operation. The one who unlocks wakes the one
 /// that has waited longest, and until that comes the lock is free for anybody; one that has waited for half a millisecond is handed
@@ -120,9 +126,22 @@ impl<T: ?Sized> Mutex<T> {
     /// assert_eq!(*mutex.lock().unwrap(), 7);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.raw.lock();
+        self.raw.lock(self.as_lock());
         MutexGuard::new(self)
+    }
+
+    /// What the report of a deadlock says of it.
+    #[inline]
+    #[track_caller]
+    fn as_lock(&self) -> Lock {
+        Lock {
+            address: ptr::from_ref(&self.raw).addr(),
+            guards: type_name::<T>(),
+            how: How::Mutex,
+            at: Location::caller(),
+        }
     }
 
     /// Takes the mutex if it is free.
@@ -141,6 +160,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         match self.raw.try_lock() {
             true => Ok(MutexGuard::new(self)?),
@@ -165,8 +185,10 @@ impl<T: ?Sized> Mutex<T> {
     /// drop(guard);
     /// assert!(mutex.lock_timeout(Duration::from_millis(5)).is_ok());
     /// ```
+    #[track_caller]
     pub fn lock_timeout(&self, limit: Duration) -> TryLockResult<MutexGuard<'_, T>> {
-        match self.raw.lock_until(Instant::now().checked_add(limit)) {
+        let deadline = Instant::now().checked_add(limit);
+        match self.raw.lock_until(deadline, self.as_lock()) {
             true => Ok(MutexGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
         }
@@ -278,7 +300,11 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Of a mutex whose lock the caller has taken.
     #[inline]
+    #[track_caller]
     fn new(mutex: &'a Mutex<T>) -> LockResult<Self> {
+        if graph::is_kept() {
+            graph::took(mutex.as_lock());
+        }
         let held = mutex.poison.held();
         mutex.poison.wrap(Self {
             mutex,
@@ -370,7 +396,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.mutex.poison.done(self.held);
-        self.mutex.raw.unlock();
+        self.mutex.raw.release();
     }
 }
 
@@ -407,7 +433,7 @@ impl<'a> Unlock<'a> {
 impl Drop for Unlock<'_> {
     fn drop(&mut self) {
         self.poison.done(self.held);
-        self.raw.unlock();
+        self.raw.release();
     }
 }
 

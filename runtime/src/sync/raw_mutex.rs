@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 use std::pin::pin;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::lock_word::LockWord;
+use crate::park::graph::{self, How, Lock};
 use crate::park::{Ended, Reason, Turn, Wait, WaitQueue};
 
 /// One that has waited for longer is handed the lock. Much longer than a wake-up takes; parking_lot's is the same.
@@ -46,11 +48,11 @@ impl RawMutex {
         self.word.try_lock_fast() || self.word.try_lock()
     }
 
-    /// Takes the lock.
+    /// Takes the lock. `as_what` is for the report of a deadlock.
     #[inline]
-    pub(crate) fn lock(&self) {
+    pub(crate) fn lock(&self, as_what: Lock) {
         if !self.word.try_lock_fast() {
-            let locked = self.lock_slowly(None);
+            let locked = self.lock_slowly(None, as_what);
             debug_assert!(locked);
         }
     }
@@ -58,12 +60,12 @@ impl RawMutex {
     /// Takes the lock, unless it is not to be had before `deadline`.
     #[inline]
     #[must_use]
-    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
-        self.word.try_lock_fast() || self.lock_slowly(deadline)
+    pub(crate) fn lock_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
+        self.word.try_lock_fast() || self.lock_slowly(deadline, as_what)
     }
 
     #[cold]
-    fn lock_slowly(&self, deadline: Option<Instant>) -> bool {
+    fn lock_slowly(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
         for _ in 0..LOOKS {
             if !self.word.is_worth_spinning() {
                 break;
@@ -78,6 +80,7 @@ impl RawMutex {
         loop {
             let wait = Wait::begin(Reason::Mutex);
             let place = pin!(self.line.place(since));
+            let mut waiting = None;
             {
                 let mut line = self.line.lock();
                 if self.word.lock_or_wait() {
@@ -88,6 +91,12 @@ impl RawMutex {
                     // It has been the first already.
                     false => line.enlist_first(place.as_ref(), wait.token(RETRY)),
                 }
+                if deadline.is_none() && graph::is_kept() {
+                    waiting = Some(graph::wants(as_what, &wait));
+                }
+            }
+            if let Some(waiting) = &mut waiting {
+                waiting.tell();
             }
             match wait.park_until(deadline) {
                 Ended::Fired(HANDED) => return true,
@@ -107,9 +116,18 @@ impl RawMutex {
         }
     }
 
+    /// As `unlock`, and takes it out of the graph.
+    #[inline]
+    pub(crate) fn release(&self) {
+        if graph::is_kept() {
+            graph::gives(ptr::from_ref(self).addr(), Some(How::Mutex));
+        }
+        self.unlock();
+    }
+
     /// Gives the lock back. By who has it.
     #[inline]
-    pub(crate) fn unlock(&self) {
+    fn unlock(&self) {
         if !self.word.unlock_fast() {
             self.unlock_slowly();
         }
@@ -141,12 +159,30 @@ impl RawMutex {
     }
 }
 
+impl Drop for RawMutex {
+    fn drop(&mut self) {
+        // Somebody may have forgotten a guard, and the memory may become another mutex.
+        if self.word.is_locked() && graph::is_kept() {
+            graph::gives(ptr::from_ref(self).addr(), None);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
     use std::thread;
 
     use super::*;
+
+    fn lock_of(mutex: &RawMutex) -> Lock {
+        Lock {
+            address: std::ptr::from_ref(mutex).addr(),
+            guards: "nothing",
+            how: How::Mutex,
+            at: std::panic::Location::caller(),
+        }
+    }
 
     fn waiting(mutex: &RawMutex) -> usize {
         let mut count = 0;
@@ -161,12 +197,12 @@ mod tests {
     #[test]
     fn first_come_first_served() {
         let (mutex, order) = (RawMutex::new(), Mutex::new(Vec::new()));
-        mutex.lock();
+        mutex.lock(lock_of(&mutex));
         thread::scope(|scope| {
             for number in 0..4 {
                 let (mutex, order) = (&mutex, &order);
                 scope.spawn(move || {
-                    mutex.lock();
+                    mutex.lock(lock_of(mutex));
                     order.lock().unwrap().push(number);
                     // The others have waited for long enough to be handed it, so nobody else comes between.
                     thread::sleep(2 * PATIENCE);
@@ -187,17 +223,17 @@ mod tests {
     #[test]
     fn one_that_has_left_is_passed_over() {
         let mutex = RawMutex::new();
-        mutex.lock();
+        mutex.lock(lock_of(&mutex));
         thread::scope(|scope| {
             let soon = Instant::now() + Duration::from_millis(5);
             let first = scope.spawn({
                 let mutex = &mutex;
-                move || mutex.lock_until(Some(soon))
+                move || mutex.lock_until(Some(soon), lock_of(mutex))
             });
             while waiting(&mutex) == 0 && !first.is_finished() {
                 thread::yield_now();
             }
-            let second = scope.spawn(|| mutex.lock_until(None));
+            let second = scope.spawn(|| mutex.lock_until(None, lock_of(&mutex)));
             assert!(!first.join().unwrap());
             while waiting(&mutex) == 0 {
                 thread::yield_now();

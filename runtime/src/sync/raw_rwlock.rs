@@ -10,10 +10,12 @@
 #![forbid(unsafe_code)]
 
 use std::pin::pin;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::rwlock_word::RwLockWord;
 use crate::greenlet::Claimed;
+use crate::park::graph::{self, How, Lock};
 use crate::park::{Ended, Locked, Reason, Turn, Wait, WaitQueue};
 
 /// As that of a mutex.
@@ -57,30 +59,37 @@ impl RawRwLock {
         self.word.try_write()
     }
 
-    /// Takes a share, unless there is none to be had before `deadline`.
+    /// Takes a share, unless there is none to be had before `deadline`. `as_what` is for the report of a deadlock.
     #[inline]
     #[must_use]
-    pub(super) fn read_until(&self, deadline: Option<Instant>) -> bool {
-        self.word.try_read() || self.read_slowly(deadline)
+    pub(super) fn read_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
+        self.word.try_read() || self.read_slowly(deadline, as_what)
     }
 
     /// Takes the lock exclusively, unless it is not to be had before `deadline`.
     #[inline]
     #[must_use]
-    pub(super) fn write_until(&self, deadline: Option<Instant>) -> bool {
-        self.word.try_write() || self.write_slowly(deadline)
+    pub(super) fn write_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
+        self.word.try_write() || self.write_slowly(deadline, as_what)
     }
 
     #[cold]
-    fn read_slowly(&self, deadline: Option<Instant>) -> bool {
+    fn read_slowly(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
         let wait = Wait::begin(Reason::Read);
         let place = pin!(self.line.place(Waiter::Reader));
+        let mut waiting = None;
         {
             let mut line = self.line.lock();
             if self.word.read_or_wait(line.is_empty()) {
                 return true;
             }
             line.enlist(place.as_ref(), wait.token(HANDED));
+            if deadline.is_none() && graph::is_kept() {
+                waiting = Some(graph::wants(as_what, &wait));
+            }
+        }
+        if let Some(waiting) = &mut waiting {
+            waiting.tell();
         }
         match wait.park_until(deadline) {
             Ended::Fired(_) => true,
@@ -89,12 +98,13 @@ impl RawRwLock {
     }
 
     #[cold]
-    fn write_slowly(&self, deadline: Option<Instant>) -> bool {
+    fn write_slowly(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
         let since = Instant::now();
         let mut first_time = true;
         loop {
             let wait = Wait::begin(Reason::Write);
             let place = pin!(self.line.place(Waiter::Writer(since)));
+            let mut waiting = None;
             {
                 let mut line = self.line.lock();
                 if self.word.write_or_wait() {
@@ -105,6 +115,12 @@ impl RawRwLock {
                     // It has been the first already.
                     false => line.enlist_first(place.as_ref(), wait.token(RETRY)),
                 }
+                if deadline.is_none() && graph::is_kept() {
+                    waiting = Some(graph::wants(as_what, &wait));
+                }
+            }
+            if let Some(waiting) = &mut waiting {
+                waiting.tell();
             }
             match wait.park_until(deadline) {
                 Ended::Fired(HANDED) => return true,
@@ -128,9 +144,27 @@ impl RawRwLock {
         }
     }
 
+    /// As `unlock_read`, and takes it out of the graph.
+    #[inline]
+    pub(super) fn release_read(&self) {
+        if graph::is_kept() {
+            graph::gives(ptr::from_ref(self).addr(), Some(How::Read));
+        }
+        self.unlock_read();
+    }
+
+    /// As `unlock_write`, and takes it out of the graph.
+    #[inline]
+    pub(super) fn release_write(&self) {
+        if graph::is_kept() {
+            graph::gives(ptr::from_ref(self).addr(), Some(How::Write));
+        }
+        self.unlock_write();
+    }
+
     /// Gives a share back. By who has one.
     #[inline]
-    pub(super) fn unlock_read(&self) {
+    fn unlock_read(&self) {
         if self.word.unlock_read() {
             self.last_reader();
         }
@@ -145,7 +179,7 @@ impl RawRwLock {
 
     /// Gives the lock back. By who has it exclusively.
     #[inline]
-    pub(super) fn unlock_write(&self) {
+    fn unlock_write(&self) {
         if !self.word.unlock_write() {
             self.pass_on();
         }
@@ -215,6 +249,15 @@ impl RawRwLock {
         drop(line);
         readers.into_iter().for_each(Claimed::wake);
         self.unlock_read();
+    }
+}
+
+impl Drop for RawRwLock {
+    fn drop(&mut self) {
+        // Somebody may have forgotten a guard, and the memory may become another lock.
+        if !self.word.is_free() && graph::is_kept() {
+            graph::gives(ptr::from_ref(self).addr(), None);
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! `RwLock` and its guards.
 
+use std::any::type_name;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
 use std::sync::{LockResult, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
 use super::poison::{Held, Poison};
 use super::raw_rwlock::RawRwLock;
+use crate::park::graph::{self, How, Lock};
 
 /// A lock that many have to read, or one to write. The counterpart of [`std::sync::RwLock`].
 ///
@@ -115,8 +118,9 @@ impl<T: ?Sized> RwLock<T> {
     /// assert_eq!(*lock.read().unwrap(), 7);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let taken = self.raw.read_until(None);
+        let taken = self.raw.read_until(None, self.as_lock(How::Read));
         debug_assert!(taken);
         RwLockReadGuard::new(self)
     }
@@ -137,6 +141,7 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(lock.try_read().is_ok());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         match self.raw.try_read() {
             true => Ok(RwLockReadGuard::new(self)?),
@@ -161,8 +166,10 @@ impl<T: ?Sized> RwLock<T> {
     /// drop(guard);
     /// assert!(lock.read_timeout(Duration::from_millis(5)).is_ok());
     /// ```
+    #[track_caller]
     pub fn read_timeout(&self, limit: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        match self.raw.read_until(Instant::now().checked_add(limit)) {
+        let deadline = Instant::now().checked_add(limit);
+        match self.raw.read_until(deadline, self.as_lock(How::Read)) {
             true => Ok(RwLockReadGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
         }
@@ -185,8 +192,9 @@ impl<T: ?Sized> RwLock<T> {
     /// assert_eq!(*lock.write().unwrap(), 7);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let taken = self.raw.write_until(None);
+        let taken = self.raw.write_until(None, self.as_lock(How::Write));
         debug_assert!(taken);
         RwLockWriteGuard::new(self)
     }
@@ -207,6 +215,7 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(lock.try_write().is_ok());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         match self.raw.try_write() {
             true => Ok(RwLockWriteGuard::new(self)?),
@@ -231,10 +240,24 @@ impl<T: ?Sized> RwLock<T> {
     /// drop(guard);
     /// assert!(lock.write_timeout(Duration::from_millis(5)).is_ok());
     /// ```
+    #[track_caller]
     pub fn write_timeout(&self, limit: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        match self.raw.write_until(Instant::now().checked_add(limit)) {
+        let deadline = Instant::now().checked_add(limit);
+        match self.raw.write_until(deadline, self.as_lock(How::Write)) {
             true => Ok(RwLockWriteGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
+        }
+    }
+
+    /// What the report of a deadlock says of it.
+    #[inline]
+    #[track_caller]
+    fn as_lock(&self, how: How) -> Lock {
+        Lock {
+            address: ptr::from_ref(&self.raw).addr(),
+            guards: type_name::<T>(),
+            how,
+            at: Location::caller(),
         }
     }
 
@@ -341,7 +364,11 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     /// Of a lock of which the caller has taken a share.
     #[inline]
+    #[track_caller]
     fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
+        if graph::is_kept() {
+            graph::took(lock.as_lock(How::Read));
+        }
         lock.poison.wrap(Self {
             lock,
             _holder: PhantomData,
@@ -416,7 +443,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.unlock_read();
+        self.lock.raw.release_read();
     }
 }
 
@@ -447,7 +474,11 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Of a lock that the caller has taken exclusively.
     #[inline]
+    #[track_caller]
     fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
+        if graph::is_kept() {
+            graph::took(lock.as_lock(How::Write));
+        }
         let held = lock.poison.held();
         lock.poison.wrap(Self {
             lock,
@@ -470,10 +501,16 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// let guard = RwLockWriteGuard::downgrade(guard);
     /// assert_eq!(*guard + *lock.read().unwrap(), 14);
     /// ```
+    #[track_caller]
     pub fn downgrade(guard: Self) -> RwLockReadGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         let lock = guard.lock;
         lock.poison.done(guard.held);
+        if graph::is_kept() {
+            let had = lock.as_lock(How::Write);
+            graph::gives(had.address, Some(had.how));
+            graph::took(lock.as_lock(How::Read));
+        }
         lock.raw.downgrade();
         RwLockReadGuard {
             lock,
@@ -558,7 +595,7 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.lock.poison.done(self.held);
-        self.lock.raw.unlock_write();
+        self.lock.raw.release_write();
     }
 }
 
@@ -567,7 +604,7 @@ struct UnlockRead<'a>(&'a RawRwLock);
 
 impl Drop for UnlockRead<'_> {
     fn drop(&mut self) {
-        self.0.unlock_read();
+        self.0.release_read();
     }
 }
 
@@ -592,7 +629,7 @@ impl<'a> UnlockWrite<'a> {
 impl Drop for UnlockWrite<'_> {
     fn drop(&mut self) {
         self.poison.done(self.held);
-        self.raw.unlock_write();
+        self.raw.release_write();
     }
 }
 

@@ -166,4 +166,9 @@ impl RwLockWord {
         self.0
             .store(WRITER | if waiters { WAITERS } else { 0 }, Relaxed);
     }
+
+    /// Whether nobody has the lock. By who has it alone.
+    pub(super) fn is_free(&self) -> bool {
+        self.0.load(Relaxed) & !WAITERS == 0
+    }
 }
