@@ -31,7 +31,7 @@ fn reported(name: &str, lines: &[&str], body: impl Fn(&Runtime) + Copy) {
                     let length = errors.read(&mut piece).unwrap();
                     said += std::str::from_utf8(&piece[..length]).unwrap();
                 }
-                write!(io::stdout(), "{said}").unwrap();
+                io::stdout().write_all(said.as_bytes()).unwrap();
                 // Whoever is stuck is left so.
                 std::process::exit(0);
             },
@@ -255,7 +255,7 @@ fn no_deadlock_no_report() {
                         let mut turn = turn.lock().unwrap();
                         *turn += 1;
                         changed.notify_all();
-                        let until_odd = |turn: &mut u32| *turn % 2 == 0;
+                        let until_odd = |turn: &mut u32| turn.is_multiple_of(2);
                         let limit = Duration::from_micros(100);
                         drop(changed.wait_timeout_while(turn, limit, until_odd));
                     }
