@@ -52,22 +52,18 @@ impl Side {
         owed.gone
     }
 
-    /// What `wait_in` does.
-    fn wait(&self, ready: impl FnOnce() -> bool) {
-        let token = Arc::new(Notify::new());
+    /// What `wait_in` does. loom ends each token's wait once for no reason, so there is one for all waits of a call.
+    fn wait(&self, token: &Arc<Notify>, ready: impl FnOnce() -> bool) {
         {
             let mut line = self.line.lock().unwrap();
             line.push(token.clone());
             self.presence.will_wait();
         }
-        if ready() {
-            self.line
-                .lock()
-                .unwrap()
-                .retain(|other| !Arc::ptr_eq(other, &token));
-        } else {
+        if !ready() {
             token.wait();
         }
+        let mut line = self.line.lock().unwrap();
+        line.retain(|other| !Arc::ptr_eq(other, token));
     }
 }
 
@@ -91,8 +87,9 @@ impl Channel {
     }
 
     fn send(&self, number: u32) {
+        let token = Arc::new(Notify::new());
         while !self.try_send(number) {
-            self.senders.wait(|| !self.ring.is_full());
+            self.senders.wait(&token, || !self.ring.is_full());
         }
     }
 
@@ -104,11 +101,12 @@ impl Channel {
     }
 
     fn recv(&self) -> u32 {
+        let token = Arc::new(Notify::new());
         loop {
             if let Some(number) = self.try_recv() {
                 return number;
             }
-            self.receivers.wait(|| !self.ring.is_empty());
+            self.receivers.wait(&token, || !self.ring.is_empty());
         }
     }
 
@@ -121,6 +119,7 @@ impl Channel {
 fn model(body: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
+    builder.max_branches = 20_000;
     builder.check(body);
 }
 
