@@ -263,8 +263,7 @@ fn select_fairness() {
 fn pseudo_random_send() {
     each_runtime(|runtime| {
         const COUNT: usize = 200;
-        // Not without room: there a select that has to wait is served by who comes, who takes the first of its arms in line.
-        for capacity in [1, 10, COUNT] {
+        for capacity in [0, 1, 10, COUNT] {
             let (sender, receiver) = bounded(capacity);
             let receives = runtime.spawn(move || {
                 let got = receiver.iter().inspect(|_| sward::yield_now());
