@@ -4,6 +4,7 @@
     ci/examples.py [N]     N greenlets for `million` (1,000,000: needs 7 GB of free memory)
 
 tour        ends with 0, with moving and with fixed homes
+sieve, ring, pipeline, chat, philosophers   end with 0 and the right last line
 million     ends with 0 and never holds more than 5,632 bytes a greenlet, as the kernel counts resident memory and page tables
 echo        gives 50 clients at once back what they sent
 hello_http  under wrk with 64 and with 10,000 connections, with a body of 100 MB, and stopped by SIGINT; both kinds of homes
@@ -110,6 +111,26 @@ def tour():
             check(f"tour, {homes} homes", status == 0 and lines, f"exit status {status}, {len(lines)} stops")
 
 
+# What those that share something print as their last line.
+SHARING = {
+    "sieve": "2 3 5 7 ",
+    "ring": "1000000 hops, ",
+    "pipeline": "2000 lines, sum 1999000, ",
+    "chat": "120 messages passed on, 0 missed",
+    "philosophers": "the runtime was shut down: ",
+}
+
+
+def sharing():
+    for name, last in SHARING.items():
+        for homes in ("moving", "fixed"):
+            with Program(name, SWARD_HOMES=homes) as program:
+                status = program.end(120)
+                lines = program.child.stdout.read().splitlines()
+                good = status == 0 and lines and lines[-1].startswith(last)
+                check(f"{name}, {homes} homes", good, f"exit status {status}, {lines[-1][:60] if lines else 'silent'}")
+
+
 def million(count):
     free = int(re.search(r"MemAvailable:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) * 1024
     if not check("memory for million", free > count * 7000, f"{free >> 20} MB free"):
@@ -214,6 +235,7 @@ def main():
     shown(build, {})
     subprocess.run(build, cwd=ROOT, check=True)
     tour()
+    sharing()
     million(count)
     echo()
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-//! The examples that end by themselves or have nothing to configure: `echo`, `million`, `tour`.
+//! The examples that end by themselves or have nothing to configure: all but `hello_http`.
 
 #[allow(dead_code, reason = "each test file uses its part of it")]
 mod examples_support;
@@ -89,5 +89,38 @@ fn tour_finds_all_as_it_says() {
     for homes in homes() {
         let ended = Program::start(command("tour", homes)).wait();
         assert!(ended.status.success(), "{ended:?}");
+    }
+}
+
+#[test]
+fn those_that_share_something() {
+    for homes in homes() {
+        for (name, arguments, last) in [
+            ("sieve", &["30"] as &[_], "109 113"),
+            ("ring", &["100", "20"], "2000 hops, "),
+            ("pipeline", &[], "2000 lines, sum 1999000, "),
+            ("chat", &[], "120 messages passed on, 0 missed"),
+        ] {
+            let mut command = command(name, homes);
+            command.args(arguments);
+            let ended = Program::start(command).wait();
+            assert!(ended.status.success(), "{ended:?}");
+            let line = ended.stdout.lines().last().expect("a line");
+            assert!(line.contains(last), "{name}, {homes}: {ended:?}");
+        }
+    }
+}
+
+/// The planted deadlock is reported with everybody who is in it.
+#[test]
+fn philosophers() {
+    let ended = Program::start(command("philosophers", homes()[0])).wait();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(ended.stdout.contains("10000 forks were used in 5000 meals"));
+    let report = "deadlock: 5 wait for each other in a circle";
+    assert_eq!(ended.stderr.matches(report).count(), 1, "{ended:?}");
+    for name in ["Arendt", "Beauvoir", "Confucius", "Diotima", "Epicurus"] {
+        let line = format!("    greenlet '{name}' (id ");
+        assert_eq!(ended.stderr.matches(&line).count(), 1, "{name}: {ended:?}");
     }
 }

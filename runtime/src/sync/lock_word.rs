@@ -107,3 +107,187 @@ impl LockWord {
         self.0.load(Relaxed) & LOCKED != 0
     }
 }
+
+/// The steps of `raw_mutex`, with a line of flags beside the threads that wait.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use std::collections::VecDeque;
+
+    use loom::cell::UnsafeCell;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::{Arc, Mutex};
+    use loom::thread::{self, Thread};
+
+    use super::*;
+
+    const WAITS: usize = 0;
+    const RETRY: usize = 1;
+    const HANDED: usize = 2;
+    const GONE: usize = 3;
+
+    struct Waiter {
+        ended: AtomicUsize,
+        thread: Thread,
+    }
+
+    impl Waiter {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                ended: AtomicUsize::new(WAITS),
+                thread: thread::current(),
+            })
+        }
+    }
+
+    struct Raw {
+        word: LockWord,
+        line: Mutex<VecDeque<Arc<Waiter>>>,
+        value: UnsafeCell<u32>,
+        handing: bool,
+    }
+
+    impl Raw {
+        fn new(handing: bool) -> Arc<Self> {
+            Arc::new(Self {
+                word: LockWord::new(),
+                line: Mutex::new(VecDeque::new()),
+                value: UnsafeCell::new(0),
+                handing,
+            })
+        }
+
+        fn lock(&self) {
+            if self.word.try_lock_fast() {
+                return;
+            }
+            loop {
+                let me = Waiter::new();
+                {
+                    let mut line = self.line.lock().unwrap();
+                    if self.word.lock_or_wait() {
+                        return;
+                    }
+                    line.push_back(me.clone());
+                }
+                let ended = loop {
+                    match me.ended.load(Acquire) {
+                        WAITS => thread::park(),
+                        ended => break ended,
+                    }
+                };
+                if ended == HANDED || self.word.try_lock() {
+                    return;
+                }
+            }
+        }
+
+        /// One whose time is up at once. Whether it has the lock.
+        fn lock_impatiently(&self) -> bool {
+            if self.word.try_lock_fast() {
+                return true;
+            }
+            let me = Waiter::new();
+            {
+                let mut line = self.line.lock().unwrap();
+                if self.word.lock_or_wait() {
+                    return true;
+                }
+                line.push_back(me.clone());
+            }
+            match me.ended.compare_exchange(WAITS, GONE, Acquire, Acquire) {
+                Ok(_) => {
+                    self.line
+                        .lock()
+                        .unwrap()
+                        .retain(|other| !Arc::ptr_eq(other, &me));
+                    self.word.try_lock()
+                }
+                Err(HANDED) => true,
+                Err(_) => {
+                    // Without the line's lock the one that unlocks might not have done so, and the next would not be woken.
+                    let _line = self.line.lock().unwrap();
+                    self.word.try_lock()
+                }
+            }
+        }
+
+        fn unlock(&self) {
+            if self.word.unlock_fast() {
+                return;
+            }
+            let mut line = self.line.lock().unwrap();
+            let tag = if self.handing { HANDED } else { RETRY };
+            let mut claimed = None;
+            while let Some(first) = line.pop_front() {
+                // Only the tag's owner looks, and takes the word only after this.
+                if first
+                    .ended
+                    .compare_exchange(WAITS, tag, Release, Relaxed)
+                    .is_ok()
+                {
+                    claimed = Some(first);
+                    break;
+                }
+            }
+            match claimed.is_some() && self.handing {
+                true => self.word.hand_over(!line.is_empty()),
+                false => self.word.unlock(!line.is_empty()),
+            }
+            drop(line);
+            if let Some(claimed) = claimed {
+                claimed.thread.unpark();
+            }
+        }
+
+        /// With the lock: loom reports two at a time as a race.
+        fn change(&self) {
+            self.value.with_mut(|_| ());
+        }
+    }
+
+    fn model(handing: bool, impatient: bool) {
+        loom::model(move || {
+            let raw = Raw::new(handing);
+            let threads: Vec<_> = (0..2)
+                .map(|number| {
+                    let raw = raw.clone();
+                    thread::spawn(move || {
+                        if impatient && number == 1 {
+                            if !raw.lock_impatiently() {
+                                return;
+                            }
+                        } else {
+                            raw.lock();
+                        }
+                        raw.change();
+                        raw.unlock();
+                    })
+                })
+                .collect();
+            raw.lock();
+            raw.change();
+            raw.unlock();
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+            assert!(!raw.word.is_locked() && raw.line.lock().unwrap().is_empty());
+            raw.lock();
+        });
+    }
+
+    #[test]
+    fn loom_everybody_has_the_mutex_in_turn() {
+        model(false, false);
+    }
+
+    #[test]
+    fn loom_a_mutex_is_handed_over() {
+        model(true, false);
+    }
+
+    #[test]
+    fn loom_one_leaves_the_line_of_a_mutex() {
+        model(false, true);
+        model(true, true);
+    }
+}

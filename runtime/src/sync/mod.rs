@@ -16,59 +16,52 @@
 // Floor 12, above the channels.
 //
 // Each is a state under the lock of a `WaitQueue`, or a word before such a queue, whose transitions are methods of a type in a file of its own
-// (`lock_word`, `rwlock_word`). `raw_mutex` and `raw_rwlock` are the locks without what they guard. The models of loom have the words
-// alone: its atomics cannot be made in constants.
+// (`lock_word`, `rwlock_word`). `raw_mutex` and `raw_rwlock` are the locks without what they guard. The models of loom have
+// the words of locks alone: its atomics cannot be made in constants.
 
-mod lock_word;
-mod rwlock_word;
-
-#[cfg(not(loom))]
 mod barrier;
+mod event;
+mod lazy_lock;
+mod lock_word;
+mod notify;
+mod once;
+mod once_lock;
+mod promise;
+mod rwlock_word;
+mod semaphore;
+mod wait_group;
+
 #[cfg(not(loom))]
 mod condvar;
 #[cfg(not(loom))]
-mod event;
-#[cfg(not(loom))]
-mod lazy_lock;
-#[cfg(not(loom))]
 mod mutex;
 #[cfg(not(loom))]
-mod notify;
-#[cfg(not(loom))]
-mod once;
-#[cfg(not(loom))]
-mod once_lock;
-#[cfg(not(loom))]
 mod poison;
-#[cfg(not(loom))]
-mod promise;
 #[cfg(not(loom))]
 mod raw_mutex;
 #[cfg(not(loom))]
 mod raw_rwlock;
 #[cfg(not(loom))]
 mod rwlock;
-#[cfg(not(loom))]
-mod semaphore;
-#[cfg(not(loom))]
-mod wait_group;
 
-#[cfg(not(loom))]
 pub use {
     barrier::{Barrier, BarrierWaitResult},
-    condvar::{Condvar, WaitTimeoutResult},
     event::Event,
     lazy_lock::LazyLock,
-    mutex::{MappedMutexGuard, Mutex, MutexGuard},
     notify::Notify,
     once::{Once, OnceState},
     once_lock::OnceLock,
     promise::{Promise, PromiseError},
+    semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError},
+    wait_group::WaitGroup,
+};
+#[cfg(not(loom))]
+pub use {
+    condvar::{Condvar, WaitTimeoutResult},
+    mutex::{MappedMutexGuard, Mutex, MutexGuard},
     rwlock::{
         MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
     },
-    semaphore::{AcquireError, OwnedPermit, Permit, Semaphore, TryAcquireError},
-    wait_group::WaitGroup,
 };
 
 #[doc(inline)]

@@ -99,6 +99,8 @@ impl RawMutex {
                 waiting.tell();
             }
             match wait.park_until(deadline) {
+                // That may not be noted in the word yet. But until it is, the word says that somebody may wait, so whoever unlocks
+                // goes to the line's lock, and finds it noted.
                 Ended::Fired(HANDED) => return true,
                 Ended::Fired(_) => first_time = false,
                 Ended::TimedOut => {
@@ -106,12 +108,14 @@ impl RawMutex {
                     return self.word.try_lock();
                 }
             }
-            // Who was woken has to try, also if its time is up: nobody else will be woken for this unlocking.
+            // Who was woken has to try, also if its time is up: nobody else is woken for this unlocking.
             if self.word.try_lock() {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return false;
+                // Whoever woke it may not have unlocked yet, but does so under the line's lock.
+                let _line = self.line.lock();
+                return self.word.try_lock();
             }
         }
     }

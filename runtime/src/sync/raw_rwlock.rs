@@ -92,9 +92,16 @@ impl RawRwLock {
             waiting.tell();
         }
         match wait.park_until(deadline) {
-            Ended::Fired(_) => true,
+            Ended::Fired(_) => self.was_handed(),
             Ended::TimedOut => false,
         }
+    }
+
+    /// The lock, or a share, is the caller's. Whoever handed it over may not have noted that in the word yet, but does so under the
+    /// line's lock; before that the caller must not change the word.
+    fn was_handed(&self) -> bool {
+        drop(self.line.lock());
+        true
     }
 
     #[cold]
@@ -123,7 +130,7 @@ impl RawRwLock {
                 waiting.tell();
             }
             match wait.park_until(deadline) {
-                Ended::Fired(HANDED) => return true,
+                Ended::Fired(HANDED) => return self.was_handed(),
                 Ended::Fired(_) => first_time = false,
                 Ended::TimedOut => {
                     place.leave();

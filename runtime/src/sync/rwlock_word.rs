@@ -172,3 +172,293 @@ impl RwLockWord {
         self.0.load(Relaxed) & !WAITERS == 0
     }
 }
+
+/// The steps of `raw_rwlock`, with a line of flags beside the threads that wait.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use std::collections::VecDeque;
+
+    use loom::cell::UnsafeCell;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::{Arc, Mutex, MutexGuard};
+    use loom::thread::{self, Thread};
+
+    use super::*;
+
+    const WAITS: usize = 0;
+    const RETRY: usize = 1;
+    const HANDED: usize = 2;
+    const GONE: usize = 3;
+
+    struct Waiter {
+        reads: bool,
+        ended: AtomicUsize,
+        thread: Thread,
+    }
+
+    impl Waiter {
+        fn new(reads: bool) -> Arc<Self> {
+            Arc::new(Self {
+                reads,
+                ended: AtomicUsize::new(WAITS),
+                thread: thread::current(),
+            })
+        }
+
+        fn park(&self) -> usize {
+            loop {
+                match self.ended.load(Acquire) {
+                    WAITS => thread::park(),
+                    ended => return ended,
+                }
+            }
+        }
+
+        fn claim(&self, tag: usize) -> bool {
+            let claim = self.ended.compare_exchange(WAITS, tag, Release, Relaxed);
+            claim.is_ok()
+        }
+    }
+
+    type Line<'a> = MutexGuard<'a, VecDeque<Arc<Waiter>>>;
+
+    struct Raw {
+        word: RwLockWord,
+        line: Mutex<VecDeque<Arc<Waiter>>>,
+        value: UnsafeCell<u32>,
+        handing: bool,
+    }
+
+    impl Raw {
+        fn read(&self) {
+            if self.word.try_read() {
+                return;
+            }
+            let me = Waiter::new(true);
+            {
+                let mut line = self.line.lock().unwrap();
+                if self.word.read_or_wait(line.is_empty()) {
+                    return;
+                }
+                line.push_back(me.clone());
+            }
+            assert_eq!(me.park(), HANDED);
+            self.was_handed();
+        }
+
+        fn was_handed(&self) -> bool {
+            drop(self.line.lock().unwrap());
+            true
+        }
+
+        fn write(&self) {
+            if self.word.try_write() {
+                return;
+            }
+            loop {
+                let me = Waiter::new(false);
+                {
+                    let mut line = self.line.lock().unwrap();
+                    if self.word.write_or_wait() {
+                        return;
+                    }
+                    line.push_front(me.clone());
+                }
+                let has = match me.park() {
+                    HANDED => self.was_handed(),
+                    _ => self.word.try_write(),
+                };
+                if has {
+                    return;
+                }
+            }
+        }
+
+        /// One whose time is up at once. Whether it has the lock.
+        fn write_impatiently(&self) -> bool {
+            if self.word.try_write() {
+                return true;
+            }
+            let me = Waiter::new(false);
+            {
+                let mut line = self.line.lock().unwrap();
+                if self.word.write_or_wait() {
+                    return true;
+                }
+                line.push_back(me.clone());
+            }
+            let has = match me.ended.compare_exchange(WAITS, GONE, Acquire, Acquire) {
+                Ok(_) => {
+                    let mut line = self.line.lock().unwrap();
+                    line.retain(|other| !Arc::ptr_eq(other, &me));
+                    false
+                }
+                Err(HANDED) => self.was_handed(),
+                Err(_) => self.word.try_write(),
+            };
+            if !has {
+                self.admit();
+            }
+            has
+        }
+
+        fn unlock_read(&self) {
+            if self.word.unlock_read() && self.word.last_reader() {
+                self.pass_on();
+            }
+        }
+
+        fn unlock_write(&self) {
+            if !self.word.unlock_write() {
+                self.pass_on();
+            }
+        }
+
+        fn take_readers(line: &mut Line<'_>) -> Vec<Arc<Waiter>> {
+            let mut taken = Vec::new();
+            while line.front().is_some_and(|first| first.reads) {
+                let first = line.pop_front().unwrap();
+                if first.claim(HANDED) {
+                    taken.push(first);
+                }
+            }
+            taken
+        }
+
+        fn wake(taken: Vec<Arc<Waiter>>) {
+            taken.iter().for_each(|waiter| waiter.thread.unpark());
+        }
+
+        fn pass_on(&self) {
+            let mut line = self.line.lock().unwrap();
+            let readers = Self::take_readers(&mut line);
+            if !readers.is_empty() {
+                self.word
+                    .pass_to_readers(readers.len() as u64, !line.is_empty());
+                drop(line);
+                return Self::wake(readers);
+            }
+            let tag = if self.handing { HANDED } else { RETRY };
+            let mut claimed = None;
+            while line.front().is_some_and(|first| !first.reads) {
+                let first = line.pop_front().unwrap();
+                if first.claim(tag) {
+                    claimed = Some(first);
+                    break;
+                }
+            }
+            let waiters = !line.is_empty();
+            match claimed.is_some() && self.handing {
+                true => self.word.pass_to_writer(waiters),
+                false => self.word.pass_to_readers(0, waiters),
+            }
+            drop(line);
+            match claimed {
+                Some(claimed) => claimed.thread.unpark(),
+                None if waiters => self.admit(),
+                None => {}
+            }
+        }
+
+        fn admit(&self) {
+            let mut line = self.line.lock().unwrap();
+            if line.is_empty() {
+                return self.word.nobody_waits();
+            }
+            if !self.word.try_share() {
+                return;
+            }
+            let readers = Self::take_readers(&mut line);
+            readers.iter().for_each(|_| self.word.add_share());
+            if line.is_empty() {
+                self.word.nobody_waits();
+            }
+            drop(line);
+            Self::wake(readers);
+            self.unlock_read();
+        }
+
+        /// With the lock: loom reports a writer beside anybody else as a race.
+        fn change(&self) {
+            self.value.with_mut(|_| ());
+        }
+
+        fn look(&self) {
+            self.value.with(|_| ());
+        }
+    }
+
+    fn model(handing: bool, act: [fn(&Raw); 3]) {
+        loom::model(move || {
+            let raw = Arc::new(Raw {
+                word: RwLockWord::new(),
+                line: Mutex::new(VecDeque::new()),
+                value: UnsafeCell::new(0),
+                handing,
+            });
+            let [first, second, third] = act;
+            let threads = [first, second].map(|act| {
+                let raw = raw.clone();
+                thread::spawn(move || act(&raw))
+            });
+            third(&raw);
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert!(raw.word.is_free() && raw.line.lock().unwrap().is_empty());
+        });
+    }
+
+    fn reads(raw: &Raw) {
+        raw.read();
+        raw.look();
+        raw.unlock_read();
+    }
+
+    fn writes(raw: &Raw) {
+        raw.write();
+        raw.change();
+        raw.unlock_write();
+    }
+
+    fn writes_or_leaves(raw: &Raw) {
+        if raw.write_impatiently() {
+            raw.change();
+            raw.unlock_write();
+        }
+    }
+
+    fn writes_then_reads(raw: &Raw) {
+        raw.write();
+        raw.change();
+        if raw.word.downgrade() {
+            raw.admit();
+        }
+        raw.look();
+        raw.unlock_read();
+    }
+
+    #[test]
+    fn loom_readers_and_a_writer() {
+        model(false, [reads, writes, reads]);
+        model(true, [reads, writes, reads]);
+    }
+
+    #[test]
+    fn loom_writers_and_a_reader() {
+        model(false, [writes, writes, reads]);
+        model(true, [writes, writes, reads]);
+    }
+
+    #[test]
+    fn loom_a_writer_leaves_the_line() {
+        model(false, [reads, writes_or_leaves, reads]);
+        model(false, [writes, writes_or_leaves, reads]);
+        model(true, [writes, writes_or_leaves, writes]);
+    }
+
+    #[test]
+    fn loom_a_writer_becomes_a_reader() {
+        model(false, [writes_then_reads, writes, reads]);
+    }
+}
