@@ -115,6 +115,7 @@
 //! stacks are switched: the whole process has one, and the first runtime decides.
 
 mod base;
+pub mod channel;
 mod context;
 mod greenlet;
 mod home;
