@@ -48,7 +48,7 @@ fn how_many_there_are() {
             for capacity in 1..5 {
                 let (sender, receiver) = bounded(capacity);
                 for round in 0..3 * capacity {
-                    assert!(receiver.is_empty() && sender.len() == 0);
+                    assert!(receiver.is_empty() && sender.is_empty());
                     for number in 0..capacity {
                         assert!(!receiver.is_full() && sender.len() == number);
                         sender.try_send(round + number).unwrap();
@@ -66,14 +66,13 @@ fn how_many_there_are() {
     });
 }
 
-/// Nobody is left out: senders whose channel is full all the time all come through.
+/// One that never has to wait lets the others on its worker run all the same.
 #[test]
 fn a_busy_channel_lets_others_run() {
     each_crowd(|config, runtime, _| {
         let (sender, receiver) = bounded::<u32>(1);
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let theirs = stop.clone();
-        // Never waits, so it goes on until somebody else on its worker is let run.
         let busy = runtime.spawn(move || {
             while !theirs.load(std::sync::atomic::Ordering::SeqCst) {
                 sender.send(1).unwrap();

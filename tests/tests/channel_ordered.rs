@@ -107,8 +107,14 @@ fn the_newest_first() {
 }
 
 /// Yields whenever it is compared: a user's code may wait there.
-#[derive(PartialEq, Eq, PartialOrd)]
+#[derive(PartialEq, Eq)]
 struct Slow(u64);
+
+impl PartialOrd for Slow {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Slow {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -146,8 +152,14 @@ fn comparisons_that_wait() {
 }
 
 /// Cannot be compared with another of the same number.
-#[derive(PartialEq, Eq, PartialOrd)]
+#[derive(PartialEq, Eq)]
 struct Unique(u64);
+
+impl PartialOrd for Unique {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Unique {
     fn cmp(&self, other: &Self) -> Ordering {

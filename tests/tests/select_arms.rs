@@ -42,9 +42,9 @@ fn the_first_greenlet_to_end() {
 #[test]
 fn a_panic_is_a_result() {
     each_runtime(|runtime| {
-        let mut handle = runtime.spawn(|| panic!("out of cheese"));
+        let mut handle = runtime.spawn(|| -> () { panic!("out of cheese") });
         let error = select! {
-            result = handle.join() => result.map(|()| ()).unwrap_err(),
+            result = handle.join() => result.unwrap_err(),
         };
         assert!(error.is_panic());
     });
@@ -171,7 +171,9 @@ fn bodies() {
         let mut handle = finished(7);
         select! {
             result = handle.join() => return result.unwrap(),
+            timeout(Duration::MAX) => {}
         }
+        8
     }
     assert_eq!(returns_early(), 7);
 

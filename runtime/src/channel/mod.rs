@@ -7,7 +7,7 @@
 //! | [`unbounded`] | any number | the oldest |
 //! | [`priority`], [`priority_bounded`] | any number, or so many | the greatest, the oldest of equals |
 //! | [`lifo`], [`lifo_bounded`] | any number, or so many | the newest |
-//! | [`after`], [`at`], [`tick`], [`never`] | | time sends, or nobody does |
+//! | [`after`], [`at`], [`tick`], [`never()`] | | time sends, or nobody does |
 //!
 //! All have the same [`Sender`] and [`Receiver`], which can be cloned. A channel is closed by the end of one of its sides: when the
 //! last sender is dropped, what was sent can still be received, and then there is an error; when the last receiver is dropped,

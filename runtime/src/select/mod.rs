@@ -118,22 +118,24 @@ pub fn select(arms: &mut [Option<AnyArm<'_>>], biased: bool, limit: Limit) -> Op
             }
         }
         assert!(any, "select: no arm is enabled, and there is no limit");
-        if let Some(done) = wait_for(arms, reason, deadline) {
+        if let Some(done) = wait_for(arms, order, reason, deadline) {
             return Some(done);
         }
     }
 }
 
-/// One wait for all arms. The number of the one that is done, if one is.
+/// One wait for all arms, which get in line in this order: of two in the same line the first is served. The number of the one that
+/// is done, if one is.
 fn wait_for(
     arms: &mut [Option<AnyArm<'_>>],
+    order: &[usize],
     reason: Reason,
     deadline: Option<Instant>,
 ) -> Option<usize> {
     let wait = Wait::begin(reason);
     let mut ready = false;
-    for (at, arm) in arms.iter_mut().enumerate() {
-        if let Some(AnyArm(arm)) = arm {
+    for &at in order {
+        if let Some(AnyArm(arm)) = &mut arms[at] {
             // Below 65,000, as was checked.
             ready |= arm.as_mut().enlist(&wait, at as u16);
             if ready {

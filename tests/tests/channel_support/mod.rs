@@ -64,36 +64,34 @@ pub(crate) fn those_who_leave_take_nothing(make: Make<u64>) {
         const EACH: u64 = 60;
         let (sender, receiver) = make();
         let got = Arc::new(AtomicUsize::new(0));
-        let left = Arc::new(AtomicUsize::new(0));
         let senders: Vec<_> = (0..SIDE)
             .map(|number| {
-                let (sender, left) = (sender.clone(), left.clone());
+                let sender = sender.clone();
                 crowd.start(runtime, number as usize, move || {
                     let mut rng = Rng::new(number);
                     for message in (0..EACH).map(|message| PART * number + message) {
                         // The first is patient, the others become so with the second half of their messages.
-                        while number > 0 && message % PART < EACH / 2 {
-                            let back = match rng.below(3) {
-                                0 => sender.try_send(message).map_err(|error| {
+                        let patient = number == 0 || message % PART >= EACH / 2;
+                        loop {
+                            let limit = match rng.below(3) {
+                                0 => Duration::ZERO,
+                                _ => Duration::from_micros(rng.below(80)),
+                            };
+                            let sent = match limit {
+                                _ if patient => break sender.send(message).unwrap(),
+                                Duration::ZERO => sender.try_send(message).map_err(|error| {
                                     assert!(error.is_full());
                                     error.into_inner()
                                 }),
-                                _ => {
-                                    let limit = Duration::from_micros(rng.below(80));
-                                    sender.send_timeout(message, limit).map_err(|error| {
-                                        assert!(error.is_timeout());
-                                        error.into_inner()
-                                    })
-                                }
+                                _ => sender.send_timeout(message, limit).map_err(|error| {
+                                    assert!(error.is_timeout());
+                                    error.into_inner()
+                                }),
                             };
-                            match back {
+                            match sent {
                                 Ok(()) => break,
                                 Err(back) => assert_eq!(back, message, "it comes back"),
                             }
-                            left.fetch_add(1, SeqCst);
-                        }
-                        if number == 0 || message % PART >= EACH / 2 {
-                            sender.send(message).unwrap();
                         }
                     }
                 })

@@ -116,6 +116,11 @@ fn act(ground: &Arc<Ground>, step: &Step) -> u64 {
             ground.tally.add(Event::Parked, 1);
             0
         }
+        Step::Locked(locked) => {
+            ground.locks.take(locked);
+            ground.tally.add(locked.event(), 1);
+            0
+        }
         Step::Hog(micros) => {
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_micros(*micros) {

@@ -8,9 +8,11 @@ use sward::Homes;
 use sward_tests::Rng;
 use sward_tests::identity::can_move;
 
+use crate::locks::LOCKS;
 use crate::options::{Kind, Options};
 use crate::plan::{
-    Child, Echo, EchoKind, Ending, Forever, How, Manner, Panic, Plan, Script, Setting, Step, Waker,
+    Child, Echo, EchoKind, Ending, Forever, How, Locked, Locking, Manner, Panic, Plan, Script,
+    Setting, Step, Waker,
 };
 
 /// Sizes of stacks that are drawn, in bytes. The smallest has room for this program unoptimised.
@@ -205,7 +207,8 @@ impl Draw<'_> {
 
     /// One that may be done anywhere, also in a destructor.
     fn small_step(&mut self) -> Step {
-        match self.below(8) {
+        match self.below(10) {
+            8 | 9 => Step::Locked(self.locked()),
             0..3 => Step::Yield(1 + self.below(6)),
             3 => Step::Sleep(self.below(3_000)),
             4 => Step::ParkTimeout(self.below(1_000)),
@@ -227,6 +230,19 @@ impl Draw<'_> {
                     timed: self.one_in(2),
                 }
             }
+        }
+    }
+
+    fn locked(&mut self) -> Locked {
+        Locked {
+            number: self.below(LOCKS as u64) as usize,
+            how: match self.below(6) {
+                0..3 => Locking::Mutex,
+                3 | 4 => Locking::Read,
+                _ => Locking::Write,
+            },
+            sleep: self.one_in(4).then(|| self.below(200)),
+            timeout: self.one_in(3).then(|| self.below(300)),
         }
     }
 
@@ -328,6 +344,9 @@ mod tests {
         let texts: String = (0..100).map(|number| text(&options(7), number)).collect();
         for word in [
             "Yield",
+            "Mutex",
+            "Read",
+            "Write",
             "Sleep",
             "ParkTimeout",
             "Park {",

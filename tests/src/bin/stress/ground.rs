@@ -9,6 +9,7 @@ use rustix::net::{AddressFamily, SocketType};
 use sward::Handle;
 
 use crate::counts::Tally;
+use crate::locks::Locks;
 use crate::options::Sabotage;
 use crate::watch::Outsiders;
 
@@ -28,6 +29,7 @@ pub(crate) struct Ground {
     pub(crate) outsiders: &'static Outsiders,
     /// How many greenlets sward has said were left, on standard error.
     pub(crate) told_left: AtomicU64,
+    pub(crate) locks: Locks,
     sabotage: Option<Sabotage>,
     sabotaged: AtomicBool,
 }
@@ -50,6 +52,7 @@ impl Ground {
             _closed: closed_socket,
             outsiders,
             told_left: AtomicU64::new(0),
+            locks: Locks::default(),
             sabotage,
             sabotaged: AtomicBool::new(false),
         })

@@ -27,6 +27,7 @@ mod draw;
 mod ending;
 mod ground;
 mod ledger;
+mod locks;
 mod memory;
 mod net;
 mod options;

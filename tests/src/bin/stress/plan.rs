@@ -120,6 +120,8 @@ pub(crate) enum Step {
         waker: Waker,
         timed: bool,
     },
+    /// Something that all share, changed or looked at under its lock.
+    Locked(Locked),
     /// Computes for so many microseconds without a suspension.
     Hog(u64),
     /// Fills so many KiB of stack, suspends there, and looks at it on the way back.
@@ -149,6 +151,26 @@ pub(crate) enum Step {
         orphan: bool,
         ending: Ending,
     },
+}
+
+/// A lock that is taken, and given back.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    /// Which of those that there are.
+    pub(crate) number: usize,
+    pub(crate) how: Locking,
+    /// It is held for so many microseconds, asleep; or for a yield.
+    pub(crate) sleep: Option<u64>,
+    /// Waiting for it gives up, and is tried again, after so many microseconds.
+    pub(crate) timeout: Option<u64>,
+}
+
+/// Which kind of lock, and how it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locking {
+    Mutex,
+    Read,
+    Write,
 }
 
 /// Who unparks.
@@ -257,6 +279,7 @@ impl Step {
             Step::Sleep(_)
             | Step::ParkTimeout(_)
             | Step::Park { .. }
+            | Step::Locked(_)
             | Step::Hog(_)
             | Step::Refused => 0,
         }
@@ -270,6 +293,7 @@ impl Step {
             | Step::Hog(_)
             | Step::Deep(_) => {}
             Step::Park { .. } => counts.add(Event::Parked, 1),
+            Step::Locked(locked) => counts.add(locked.event(), 1),
             Step::Caught(_) => counts.add(Event::Raised, 1),
             Step::Thread(_) => counts.add(Event::Thread, 1),
             Step::Children { all, .. } => all.iter().for_each(|child| child.count(counts)),
@@ -284,6 +308,16 @@ impl Step {
                 counts.add(Event::Runtime, 1);
                 children.iter().for_each(|child| child.count(counts));
             }
+        }
+    }
+}
+
+impl Locked {
+    pub(crate) fn event(&self) -> Event {
+        match self.how {
+            Locking::Mutex => Event::Locked,
+            Locking::Read => Event::Read,
+            Locking::Write => Event::Written,
         }
     }
 }

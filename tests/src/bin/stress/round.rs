@@ -94,6 +94,7 @@ fn run(options: &Options, plan: &Plan, baseline: &Baseline, growth: &mut Growth)
     let done = ground.tally.counts();
     let differences = chosen.differences(&done);
     assert!(differences.is_empty(), "{differences:#?}");
+    ground.locks.check(&done);
     assert_eq!(
         panics::hooked() - hooked,
         chosen.of(Event::Hooked),
