@@ -283,9 +283,9 @@ pub(crate) static ALL: &[Workload] = &[
     Workload {
         name: "lock-1000",
         what: "1,000 greenlets lock one mutex, and add; time for each lock and unlock",
-        n: 10 * MILLION,
+        n: 5 * MILLION,
         smoke: 10_000,
-        threads_n: Some(10 * MILLION),
+        threads_n: Some(5 * MILLION),
         runtimes: COMPILED,
         run: runtimes::run::<lock::Contended>,
         ..PLAIN
@@ -293,9 +293,9 @@ pub(crate) static ALL: &[Workload] = &[
     Workload {
         name: "rwlock",
         what: "1,000 greenlets read what a lock guards nine times out of ten, else add; time for each lock and unlock",
-        n: 10 * MILLION,
+        n: 5 * MILLION,
         smoke: 10_000,
-        threads_n: Some(10 * MILLION),
+        threads_n: Some(5 * MILLION),
         runtimes: COMPILED,
         run: runtimes::run::<lock::Readers>,
         ..PLAIN
