@@ -1,6 +1,6 @@
 //! `select!`: the arms, and the code that waits for one of them.
 //!
-//! What is waited for is evaluated first, in the order written; each gives something that `sward` calls an arm, and
+//! What is waited for is evaluated first, after the limit, in the order written; each gives something that `sward` calls an arm, and
 //! `sward` decides among them. The arms are gone before the chosen body runs, so it may use whatever they borrowed. Bodies stand
 //! in arms of a `match`, where `break`, `return` and `?` mean what they say.
 //!
@@ -222,30 +222,6 @@ impl Select {
         let variant = |at: usize| format_ident!("Arm{at}", span = hidden);
         let variants: Vec<_> = (0..arms.len()).map(variant).collect();
 
-        let made = arms.iter().enumerate().map(|(at, arm)| {
-            let ExprMethodCall {
-                receiver,
-                method,
-                args,
-                turbofish,
-                ..
-            } = &arm.call;
-            let place = place(at);
-            let select = Ident::new(&format!("__select_{method}"), method.span());
-            let call = quote_spanned!(method.span()=> #receiver.#select #turbofish(#args));
-            if method == "send" {
-                // The value lies beside its arm, which takes it when it is chosen.
-                let value = format_ident!("value_{at}", span = hidden);
-                let args = args.iter();
-                let call =
-                    quote_spanned!(method.span()=> #receiver.__select_send_from(&mut #value));
-                return quote! {
-                    let mut #value = ::core::option::Option::Some({ #(#args),* });
-                    let mut #place = ::core::pin::pin!(#call);
-                };
-            }
-            quote!(let mut #place = ::core::pin::pin!(#call);)
-        });
         let offered = arms.iter().enumerate().map(|(at, arm)| {
             let place = place(at);
             let offer =
@@ -297,21 +273,61 @@ impl Select {
                 (limit, quote!(#body))
             }
         };
+        let choose = quote! {
+            let mut arms: [::core::option::Option<::sward::__private::AnyArm<'_>>; #count] = [#(#offered),*];
+            match ::sward::__private::select(&mut arms, #biased, limit) {
+                #(#taken)*
+                _ => Chosen::Otherwise,
+            }
+        };
+        // Each in a `match` around the next ones: what is temporary in it lives until the choice is made.
+        let chosen = arms
+            .iter()
+            .enumerate()
+            .rev()
+            .fold(choose, |inner, (at, arm)| {
+                let ExprMethodCall {
+                    receiver,
+                    method,
+                    args,
+                    turbofish,
+                    ..
+                } = &arm.call;
+                let place = place(at);
+                let pinned = |call: TokenStream| {
+                    quote! {
+                        match #call {
+                            #place => {
+                                let mut #place = ::core::pin::pin!(#place);
+                                #inner
+                            }
+                        }
+                    }
+                };
+                if method != "send" {
+                    let select = Ident::new(&format!("__select_{method}"), method.span());
+                    return pinned(
+                        quote_spanned!(method.span()=> #receiver.#select #turbofish(#args)),
+                    );
+                }
+                // The value lies beside its arm, which takes it when it is chosen.
+                let value = format_ident!("value_{at}", span = hidden);
+                let call =
+                    quote_spanned!(method.span()=> #receiver.__select_send_from(&mut #value));
+                let pinned = pinned(call);
+                let some = quote_spanned!(method.span()=> ::core::option::Option::Some(#args));
+                quote!(match #some { mut #value => #pinned })
+            });
         let selected = quote! {{
             enum Chosen<#(#variants),*> {
                 #(#variants(#variants),)*
                 Otherwise,
             }
-            #[allow(clippy::match_single_binding)]
+            #[allow(clippy::match_single_binding, clippy::let_and_return)]
             match {
                 let limit = #limit;
-                #(#made)*
-                let mut arms: [::core::option::Option<::sward::__private::AnyArm<'_>>; #count] = [#(#offered),*];
-                let chosen = ::sward::__private::select(&mut arms, #biased, limit);
-                match chosen {
-                    #(#taken)*
-                    _ => Chosen::Otherwise,
-                }
+                let chosen = { #chosen };
+                chosen
             } {
                 #(#bodies)*
                 Chosen::Otherwise => #other_body,

@@ -35,6 +35,11 @@
 //! behaviour of their counterparts in [`std`]; each item says where it differs. Everything that blocks here parks the
 //! greenlet, not its worker; called on a plain thread it blocks that thread.
 //!
+//! # What greenlets share
+//!
+//! [`sync`] has the locks of [`std::sync`] and what else greenlets agree on, [`channel`] has channels, [`select!`] waits for one of
+//! several things. They work between greenlets, between threads, and between the two.
+//!
 //! # Homes
 //!
 //! A greenlet keeps one thread identity all its life, its *home*: its thread-locals, its

@@ -3,7 +3,7 @@
 use std::sync::mpsc as theirs;
 use std::time::Duration;
 
-use sward::channel::mpsc as ours;
+use sward::sync::mpsc as ours;
 use sward_tests::{Drops, Member, each_crowd};
 
 const SHORT: Duration = Duration::from_millis(1);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use channel_support::*;
+use std::time::Duration;
 use sward::channel::bounded;
-use sward_tests::{Member, each_crowd, until};
+use sward_tests::{Member, each_config, each_crowd, until};
 
 #[test]
 fn messages_arrive_once_and_in_order() {
@@ -120,5 +121,30 @@ fn selects_that_do_both() {
         drop(stop);
         all.into_iter().for_each(Member::join);
         assert_eq!(sent.load(SeqCst), received.load(SeqCst));
+    });
+}
+
+/// A greenlet that was given up at the end of its runtime while it waited takes no message, and nobody's turn.
+#[test]
+fn who_is_given_up_takes_nothing() {
+    each_config(|config| {
+        for capacity in 0..2 {
+            let (sender, receiver) = bounded(capacity);
+            let runtime = config.build();
+            let begun = Arc::new(AtomicUsize::new(0));
+            let (theirs, count) = (receiver.clone(), begun.clone());
+            let _given_up = runtime.spawn(move || {
+                count.fetch_add(1, SeqCst);
+                theirs.recv()
+            });
+            until(|| begun.load(SeqCst) == 1 && runtime.handle().metrics().suspended == 1);
+            runtime.shutdown(Duration::ZERO).unwrap_err();
+            assert_eq!(sender.try_send(6).is_ok(), capacity == 1);
+            let waits = std::thread::spawn(move || receiver.recv());
+            if capacity == 0 {
+                sender.send(7).unwrap();
+            }
+            assert_eq!(waits.join().unwrap(), Ok(7 - capacity));
+        }
     });
 }

@@ -12,7 +12,7 @@
 //! All have the same [`Sender`] and [`Receiver`], which can be cloned. A channel is closed by the end of one of its sides: when the
 //! last sender is dropped, what was sent can still be received, and then there is an error; when the last receiver is dropped,
 //! what was sent is dropped, and who sends gets an error with its message. The API is that of `crossbeam-channel`, the behaviour
-//! that of Go's channels, but that there is nothing to close twice. [`mpsc`] has the names of `std`. To wait for one of
+//! that of Go's channels, but that there is nothing to close twice. [`sync::mpsc`](crate::sync::mpsc) has the names of `std`. To wait for one of
 //! several channels there is [`select!`](crate::select!).
 //!
 //! # Examples
@@ -44,6 +44,7 @@ mod line;
 mod list;
 #[cfg(all(test, loom))]
 mod loom_tests;
+#[doc(hidden)] // It is `sync::mpsc`.
 pub mod mpsc;
 mod ordered;
 mod presence;

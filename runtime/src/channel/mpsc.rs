@@ -15,7 +15,7 @@
 //! # Examples
 //!
 //! ```
-//! use sward::channel::mpsc;
+//! use sward::sync::mpsc;
 //!
 //! let (sender, receiver) = mpsc::channel();
 //! for number in 0..3 {
@@ -76,7 +76,7 @@ pub struct TryIter<'a, T>(super::TryIter<'a, T>);
 /// # Examples
 ///
 /// ```
-/// let (sender, receiver) = sward::channel::mpsc::channel();
+/// let (sender, receiver) = sward::sync::mpsc::channel();
 /// sward::go!(sender.send(7).unwrap());
 /// assert!(receiver.into_iter().eq([7]));
 /// ```
@@ -88,7 +88,7 @@ pub struct IntoIter<T>(super::IntoIter<T>);
 /// # Examples
 ///
 /// ```
-/// let (sender, receiver) = sward::channel::mpsc::channel();
+/// let (sender, receiver) = sward::sync::mpsc::channel();
 /// sward::go!(sender.send(7).unwrap());
 /// assert_eq!(receiver.recv(), Ok(7));
 /// assert!(receiver.recv().is_err(), "the sender is gone");
@@ -105,7 +105,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 /// # Examples
 ///
 /// ```
-/// let (sender, receiver) = sward::channel::mpsc::sync_channel(0);
+/// let (sender, receiver) = sward::sync::mpsc::sync_channel(0);
 /// sward::go!(sender.send(7).unwrap());
 /// assert_eq!(receiver.recv(), Ok(7));
 /// ```
@@ -125,7 +125,7 @@ impl<T> Sender<T> {
     /// # Examples
     ///
     /// ```
-    /// let (sender, receiver) = sward::channel::mpsc::channel();
+    /// let (sender, receiver) = sward::sync::mpsc::channel();
     /// assert_eq!(sender.send(1), Ok(()));
     /// drop(receiver);
     /// assert_eq!(sender.send(2).unwrap_err().0, 2);
@@ -154,7 +154,7 @@ impl<T> SyncSender<T> {
     /// # Examples
     ///
     /// ```
-    /// let (sender, receiver) = sward::channel::mpsc::sync_channel(1);
+    /// let (sender, receiver) = sward::sync::mpsc::sync_channel(1);
     /// assert_eq!(sender.send(1), Ok(()));
     /// drop(receiver);
     /// assert_eq!(sender.send(2).unwrap_err().0, 2);
@@ -173,7 +173,7 @@ impl<T> SyncSender<T> {
     /// # Examples
     ///
     /// ```
-    /// use sward::channel::mpsc::{TrySendError, sync_channel};
+    /// use sward::sync::mpsc::{TrySendError, sync_channel};
     ///
     /// let (sender, receiver) = sync_channel(1);
     /// assert_eq!(sender.try_send(1), Ok(()));
@@ -217,7 +217,7 @@ impl<T> Receiver<T> {
     /// # Examples
     ///
     /// ```
-    /// use sward::channel::mpsc::{TryRecvError, channel};
+    /// use sward::sync::mpsc::{TryRecvError, channel};
     ///
     /// let (sender, receiver) = channel::<u32>();
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
@@ -238,7 +238,7 @@ impl<T> Receiver<T> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sward::channel::mpsc::{RecvTimeoutError, channel};
+    /// use sward::sync::mpsc::{RecvTimeoutError, channel};
     ///
     /// let (sender, receiver) = channel::<u32>();
     /// let timeout = Duration::from_millis(1);
@@ -255,7 +255,7 @@ impl<T> Receiver<T> {
     /// # Examples
     ///
     /// ```
-    /// let (sender, receiver) = sward::channel::mpsc::sync_channel(1);
+    /// let (sender, receiver) = sward::sync::mpsc::sync_channel(1);
     /// sward::go!((0..5).for_each(|number| sender.send(number).unwrap()));
     /// assert!(receiver.iter().eq(0..5));
     /// ```
@@ -268,7 +268,7 @@ impl<T> Receiver<T> {
     /// # Examples
     ///
     /// ```
-    /// let (sender, receiver) = sward::channel::mpsc::channel();
+    /// let (sender, receiver) = sward::sync::mpsc::channel();
     /// sender.send(7).unwrap();
     /// assert!(receiver.try_iter().eq([7]));
     /// ```

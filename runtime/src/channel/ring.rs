@@ -45,10 +45,6 @@ unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}
 
-// A panic never leaves a slot half done: nothing of a user's runs in between.
-impl<T> std::panic::UnwindSafe for Ring<T> {}
-impl<T> std::panic::RefUnwindSafe for Ring<T> {}
-
 impl<T> fmt::Debug for Ring<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ring").finish_non_exhaustive()

@@ -245,3 +245,11 @@ fn a_channel_is_freed() {
     drop(sender);
     assert!(weak.upgrade().is_none());
 }
+
+/// Messages that can be sent, but not shared, make channels that can be both.
+#[test]
+fn what_can_be_shared() {
+    fn both<T: Send + Sync + std::panic::UnwindSafe>() {}
+    both::<(Sender<std::cell::Cell<u8>>, Receiver<std::cell::Cell<u8>>)>();
+    both::<(mpsc::Sender<u8>, mpsc::SyncSender<u8>, mpsc::Receiver<u8>)>();
+}

@@ -113,7 +113,6 @@ pub(crate) enum Turn {
     /// It is its turn; its wait ends with this tag.
     As(u16),
     /// It stays where it is, and the next one is looked at.
-    #[allow(dead_code)]
     Pass,
     /// It is nobody's turn.
     Stop,
@@ -173,26 +172,7 @@ impl<S, W> WaitQueue<S, W> {
 
     /// Ends the waits of all that are in the line now. How many there were.
     pub(crate) fn fire_all(&self) -> usize {
-        let mut fired = 0;
-        // One at a time and woken outside the lock, for that may run scheduler code. Those who come meanwhile have looked at the
-        // state again, and stay.
-        let mut locked = self.lock();
-        let end = locked.inner.line.next;
-        let before = |_: &mut S, _: &W, number| match number < end {
-            true => Turn::Now,
-            false => Turn::Stop,
-        };
-        while let Some(claimed) = locked.claim_numbered(before, |_, _| {}) {
-            let more = !locked.is_empty();
-            drop(locked);
-            claimed.wake();
-            fired += 1;
-            if !more {
-                break;
-            }
-            locked = self.lock();
-        }
-        fired
+        self.lock().fire_all()
     }
 }
 
@@ -211,6 +191,35 @@ impl<S, W> DerefMut for Locked<'_, S, W> {
 }
 
 impl<'q, S, W> Locked<'q, S, W> {
+    /// Releases the lock. The queue, to be locked again.
+    pub(crate) fn unlock(self) -> &'q WaitQueue<S, W> {
+        self.queue
+    }
+
+    /// Ends the waits of all that are in the line now. How many there were.
+    pub(crate) fn fire_all(self) -> usize {
+        let mut fired = 0;
+        let mut locked = self;
+        // One at a time and woken outside the lock, for that may run scheduler code. Those who come meanwhile have looked at the
+        // state again, and stay.
+        let end = locked.inner.line.next;
+        let before = |_: &mut S, _: &W, number| match number < end {
+            true => Turn::Now,
+            false => Turn::Stop,
+        };
+        while let Some(claimed) = locked.claim_numbered(before, |_, _| {}) {
+            let more = !locked.is_empty();
+            let queue = locked.unlock();
+            claimed.wake();
+            fired += 1;
+            if !more {
+                break;
+            }
+            locked = queue.lock();
+        }
+        fired
+    }
+
     /// Whether nobody is in the line.
     pub(crate) fn is_empty(&self) -> bool {
         self.inner.line.first.is_null()
@@ -254,6 +263,22 @@ impl<'q, S, W> Locked<'q, S, W> {
             false => unsafe { (*next).previous.set(this) },
         }
         entry.listed.store(true, Relaxed);
+    }
+
+    /// Takes a place out of the line. False if it is not in it.
+    pub(crate) fn delist(&mut self, place: Pin<&Place<'q, S, W>>) -> bool {
+        assert!(ptr::eq(place.queue, self.queue), "a place in another queue");
+        let entry = &place.get_ref().entry;
+        // Relaxed: written under the lock only.
+        if !entry.listed.load(Relaxed) {
+            return false;
+        }
+        // SAFETY: it is listed, hence in the line, and in no other queue's.
+        let token = unsafe { self.unlink(entry) };
+        // It goes with the place: dropped here, it might end a greenlet under the lock.
+        entry.token.set(token);
+        entry.listed.store(false, Relaxed);
+        true
     }
 
     /// Takes an entry out of the line. Its token.
@@ -341,7 +366,6 @@ impl<'q, S, W> Locked<'q, S, W> {
     }
 
     /// Whether `wanted` holds for anybody in the line.
-    #[allow(dead_code)]
     pub(crate) fn any(&self, mut wanted: impl FnMut(&W) -> bool) -> bool {
         let mut at = self.inner.line.first;
         while !at.is_null() {
@@ -379,7 +403,6 @@ impl<S, W> Place<'_, S, W> {
     }
 
     /// Leaves the line, and puts `with` into the place. What was in it: what it was made with, or what a claim has left.
-    #[allow(dead_code)]
     pub(crate) fn replace(&self, with: W) -> W {
         self.leave();
         // SAFETY: the place is out of the line, so what is in it is its waiter's, which is this thread: a place is not `Sync`.

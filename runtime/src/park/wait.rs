@@ -108,7 +108,6 @@ impl Wait {
 
     /// The greenlet or thread that waits, as a number that no other has while it waits: so that it does not take itself for one to
     /// be paired with.
-    #[allow(dead_code)]
     pub(crate) fn waiter(&self) -> usize {
         std::ptr::from_ref(self.waiter.word()).addr()
     }

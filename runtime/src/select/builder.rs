@@ -2,12 +2,17 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::{AnyArm, Limit, arm, select};
+use crate::channel::{Receiver, RecvError, SendError, Sender};
+use crate::net::{TcpListener, TcpStream};
 use crate::park::Outcome;
 use crate::runtime::{JoinError, JoinHandle};
+use crate::sync::{Event, Notify};
 
 /// Waiting for one of any number of things: what [`select!`](crate::select!) is for a number that is known when the program is
 /// compiled.
@@ -133,6 +138,124 @@ impl<'a, R> Select<'a, R> {
         then: impl FnOnce(Result<T, JoinError>) -> R + 'a,
     ) -> &mut Self {
         self.add(handle.__select_join(), then)
+    }
+
+    /// Waits also for a message. If that is chosen, it has been received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::Select;
+    /// use sward::channel::unbounded;
+    ///
+    /// let channels: Vec<_> = (0..3).map(|_| unbounded()).collect();
+    /// channels[1].0.send("hello").unwrap();
+    /// let mut select = Select::new();
+    /// for (number, (_, receiver)) in channels.iter().enumerate() {
+    ///     select.recv(receiver, move |message| (number, message.unwrap()));
+    /// }
+    /// assert_eq!(select.wait(), (1, "hello"));
+    /// ```
+    pub fn recv<T>(
+        &mut self,
+        receiver: &'a Receiver<T>,
+        then: impl FnOnce(Result<T, RecvError>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(receiver.__select_recv(), then)
+    }
+
+    /// Waits also until a message can be sent. If that is chosen, it has been taken out of `message` and sent, or is in the error; if
+    /// not, it stays there. With `None` it is never chosen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::Select;
+    /// use sward::channel::bounded;
+    ///
+    /// let (sender, receiver) = bounded(1);
+    /// let mut message = Some(7);
+    /// let mut select = Select::new();
+    /// select.send(&sender, &mut message, |result| result.unwrap());
+    /// select.wait();
+    /// assert_eq!((message, receiver.recv()), (None, Ok(7)));
+    /// ```
+    pub fn send<T>(
+        &mut self,
+        sender: &'a Sender<T>,
+        message: &'a mut Option<T>,
+        then: impl FnOnce(Result<(), SendError<T>>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(sender.__select_send_from(message), then)
+    }
+
+    /// Waits also until the event is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = sward::sync::Event::new();
+    /// event.set();
+    /// let mut select = sward::Select::new();
+    /// select.event(&event, || 7);
+    /// assert_eq!(select.wait(), 7);
+    /// ```
+    pub fn event(&mut self, event: &'a Event, then: impl FnOnce() -> R + 'a) -> &mut Self {
+        self.add(event.__select_wait(), |()| then())
+    }
+
+    /// Waits also for a notification. If that is chosen, it has been taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let notify = sward::sync::Notify::new();
+    /// notify.notify_one();
+    /// let mut select = sward::Select::new();
+    /// select.notify(&notify, || 7);
+    /// assert_eq!(select.wait(), 7);
+    /// assert!(!notify.try_wait());
+    /// ```
+    pub fn notify(&mut self, notify: &'a Notify, then: impl FnOnce() -> R + 'a) -> &mut Self {
+        self.add(notify.__select_wait(), |()| then())
+    }
+
+    /// Waits also for a connection. If that is chosen, it has been accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sward::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let client = sward::spawn(move || TcpStream::connect(address));
+    /// let mut select = sward::Select::new();
+    /// select.accept(&listener, |accepted| accepted.map(|(_, peer)| peer));
+    /// let peer = select.wait()?;
+    /// assert_eq!(client.join().unwrap()?.local_addr()?, peer);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn accept(
+        &mut self,
+        listener: &'a TcpListener,
+        then: impl FnOnce(io::Result<(TcpStream, SocketAddr)>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(listener.__select_accept(), then)
+    }
+
+    /// Waits also for bytes of a connection, its end, or an error. If that is chosen, they have been read into `buffer`.
+    ///
+    /// # Examples
+    ///
+    /// As [`accept`](Self::accept): `select.read(&stream, &mut buffer, |read| read.unwrap())`.
+    pub fn read(
+        &mut self,
+        stream: &'a TcpStream,
+        buffer: &'a mut [u8],
+        then: impl FnOnce(io::Result<usize>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(stream.__select_read(buffer), then)
     }
 
     fn add<A: Outcome + 'a>(&mut self, arm: A, then: impl FnOnce(A::Value) -> R + 'a) -> &mut Self {

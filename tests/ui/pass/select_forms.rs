@@ -27,8 +27,7 @@ fn main() {
         deadline(now) => 1,
     };
     assert_eq!(never, 1);
-    let unit = select!(default => ());
-    drop(unit);
+    select!(default => ());
     assert_eq!(sum(&mut holder).unwrap(), 10);
 }
 
