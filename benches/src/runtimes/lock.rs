@@ -16,7 +16,8 @@ pub(crate) trait RwLock: Send + Sync + 'static {
     fn write(&self) -> impl DerefMut<Target = u64>;
 }
 
-/// Those that have the names of `std`, and poisoning.
+/// Those that have the names of `std`, and poisoning. What is between the lock and the workload is not to be measured, hence
+/// `inline(always)`.
 macro_rules! as_in_std {
     ($mutex:ty, $rw_lock:ty) => {
         impl crate::runtimes::lock::Mutex for $mutex {
@@ -24,6 +25,7 @@ macro_rules! as_in_std {
                 Self::new(0)
             }
 
+            #[inline(always)]
             fn lock(&self) -> impl std::ops::DerefMut<Target = u64> {
                 self.lock().expect("nobody panics")
             }
@@ -34,10 +36,12 @@ macro_rules! as_in_std {
                 Self::new(0)
             }
 
+            #[inline(always)]
             fn read(&self) -> impl std::ops::Deref<Target = u64> {
                 self.read().expect("nobody panics")
             }
 
+            #[inline(always)]
             fn write(&self) -> impl std::ops::DerefMut<Target = u64> {
                 self.write().expect("nobody panics")
             }
