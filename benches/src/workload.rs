@@ -3,7 +3,8 @@
 use crate::outcome::Outcome;
 use crate::runtimes::{self, Runtime};
 use crate::work::{
-    Job, echo::Echo, fib::Fib, http, imbalance::Imbalance, parked::Parked, ping_pong::PingPong,
+    Job, channel, echo::Echo, fib::Fib, http, imbalance::Imbalance, lock, oneshot::Oneshot,
+    parked::Parked, ping_pong::PingPong, ping_pong_channel::PingPongChannel, selecting::Selecting,
     skynet::Skynet, sleepers::Sleepers, spawning, switch, yielding::Yielding,
 };
 
@@ -81,6 +82,22 @@ const WEB: &[Runtime] = &[
     Runtime::Hyper,
     Runtime::Smol,
     Runtime::May,
+    Runtime::Threads,
+    Runtime::Go,
+];
+/// For channels without room: smol and may have none.
+const RENDEZVOUS: &[Runtime] = &[
+    Runtime::Sward,
+    Runtime::Tokio,
+    Runtime::Threads,
+    Runtime::Go,
+    Runtime::Java,
+];
+/// For selects: Java has none, and may's loses what the arms that are not chosen have received.
+const SELECTS: &[Runtime] = &[
+    Runtime::Sward,
+    Runtime::Tokio,
+    Runtime::Smol,
     Runtime::Threads,
     Runtime::Go,
 ];
@@ -180,6 +197,107 @@ pub(crate) static ALL: &[Workload] = &[
         n: 2 * MILLION,
         threads_n: Some(100_000),
         run: runtimes::run::<PingPong>,
+        ..PLAIN
+    },
+    Workload {
+        name: "ping-pong-channel",
+        what: "two greenlets send each other a number in turn, over two channels of one place; time for each message",
+        n: 4 * MILLION,
+        threads_n: Some(100_000),
+        runtimes: COMPILED,
+        run: runtimes::run::<PingPongChannel>,
+        ..PLAIN
+    },
+    Workload {
+        name: "mpmc-1x1",
+        what: "numbers from one greenlet to another, through a channel for 1,024; time for each",
+        n: 10 * MILLION,
+        threads_n: Some(10 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<channel::OneToOne>,
+        ..PLAIN
+    },
+    Workload {
+        name: "mpmc-4x4",
+        what: "numbers from four greenlets to four others, through a channel for 1,024; time for each",
+        n: 8 * MILLION,
+        threads_n: Some(8 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<channel::FourToFour>,
+        ..PLAIN
+    },
+    Workload {
+        name: "mpmc-unbounded",
+        what: "numbers from four greenlets to four others, through a channel for any number; time for each",
+        n: 8 * MILLION,
+        threads_n: Some(8 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<channel::Unbounded>,
+        ..PLAIN
+    },
+    Workload {
+        name: "rendezvous",
+        what: "numbers from one greenlet to another, through a channel without room; time for each",
+        n: 4 * MILLION,
+        threads_n: Some(100_000),
+        runtimes: RENDEZVOUS,
+        run: runtimes::run::<channel::Rendezvous>,
+        ..PLAIN
+    },
+    Workload {
+        name: "oneshot",
+        what: "channels for one message, made, sent to by one greenlet and received from by another; time for each",
+        n: 4 * MILLION,
+        threads_n: Some(4 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<Oneshot>,
+        ..PLAIN
+    },
+    Workload {
+        name: "select-2",
+        what: "a select over two channels that have a message, and a send; time for both",
+        n: 10 * MILLION,
+        threads_n: Some(10 * MILLION),
+        runtimes: SELECTS,
+        run: runtimes::run::<Selecting<2>>,
+        ..PLAIN
+    },
+    Workload {
+        name: "select-8",
+        what: "a select over eight channels that have a message, and a send; time for both",
+        n: 4 * MILLION,
+        threads_n: Some(4 * MILLION),
+        runtimes: SELECTS,
+        run: runtimes::run::<Selecting<8>>,
+        ..PLAIN
+    },
+    Workload {
+        name: "lock-uncontended",
+        what: "a greenlet locks a mutex that nobody else wants, and adds; time for each lock and unlock",
+        n: 50 * MILLION,
+        threads_n: Some(50 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<lock::Uncontended>,
+        ..PLAIN
+    },
+    Workload {
+        name: "lock-1000",
+        what: "1,000 greenlets lock one mutex, and add; time for each lock and unlock",
+        n: 5 * MILLION,
+        smoke: 10_000,
+        threads_n: Some(5 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<lock::Contended>,
+        ..PLAIN
+    },
+    Workload {
+        name: "rwlock",
+        what: "1,000 greenlets read what a lock guards nine times out of ten, else add; time for each lock and unlock",
+        n: 5 * MILLION,
+        smoke: 10_000,
+        threads_n: Some(5 * MILLION),
+        runtimes: COMPILED,
+        run: runtimes::run::<lock::Readers>,
         ..PLAIN
     },
     Workload {

@@ -4,6 +4,8 @@
 //! Each part is a module with a `bench` function. A routine is a function that does its work so many times in a greenlet
 //! and tells how long that took: what starts and ends a runtime is never counted.
 
+mod channel;
+mod lock;
 mod queue;
 mod spawn;
 mod switch;
@@ -31,6 +33,8 @@ fn main() {
     wake::bench(&mut criterion);
     timer::bench(&mut criterion);
     queue::bench(&mut criterion);
+    lock::bench(&mut criterion);
+    channel::bench(&mut criterion);
     tcp::bench(&mut criterion);
     criterion.final_summary();
 }

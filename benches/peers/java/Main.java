@@ -67,6 +67,15 @@ public final class Main {
             case "spawn-burst" -> warm(Compute::spawnBurst, workers, n);
             case "skynet" -> warm(Compute::skynet, workers, n);
             case "ping-pong" -> warm(Compute::pingPong, workers, n);
+            case "ping-pong-channel" -> warm(Share::pingPongChannel, workers, n);
+            case "mpmc-1x1" -> warm(Share.bounded(1, 1), workers, n);
+            case "mpmc-4x4" -> warm(Share.bounded(4, 4), workers, n);
+            case "mpmc-unbounded" -> warm(Share.unbounded(4, 4), workers, n);
+            case "rendezvous" -> warm(Share.rendezvous(), workers, n);
+            case "oneshot" -> warm(Share::oneshot, workers, n);
+            case "lock-uncontended" -> warm(Share::lockUncontended, workers, n);
+            case "lock-1000" -> warm(Share::lockContended, workers, n);
+            case "rwlock" -> warm(Share::rwlock, workers, n);
             case "fork-join" -> warm(Compute::forkJoin, workers, n);
             case "imbalance" -> warm(Compute::imbalance, workers, n);
             case "sleepers-100k", "sleepers-1m" -> Many.sleepers(n);

@@ -6,14 +6,22 @@ use std::time::Duration;
 
 use may::coroutine;
 use may::net::{TcpListener, TcpStream};
+use may::sync::{mpmc, spsc};
 
 use super::Threads;
+use super::channel::{Channel, OnePlace, SharedChannel};
+use super::lock::as_in_std;
 
 pub(crate) struct May;
 
 impl Threads for May {
     type Join<T: Send + 'static> = coroutine::JoinHandle<T>;
     type Unparker = coroutine::Coroutine;
+    type Mutex = may::sync::Mutex<u64>;
+    type RwLock = may::sync::RwLock<u64>;
+    type One = Spsc;
+    type Many = Mpmc;
+    type Once = OnePlace<Spsc>;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -52,6 +60,10 @@ impl Threads for May {
         unparker.unpark();
     }
 
+    fn select(_: &mut [<Self::One as Channel>::Receiver]) -> (usize, u64) {
+        unimplemented!("its select loses what the arms that are not chosen have received")
+    }
+
     fn listen() -> io::Result<(Self::Listener, u16)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
@@ -62,5 +74,53 @@ impl Threads for May {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+as_in_std!(may::sync::Mutex<u64>, may::sync::RwLock<u64>);
+
+/// may's channel for one sender and one receiver. All its channels have room for any number of messages.
+pub(crate) struct Spsc;
+
+impl Channel for Spsc {
+    type Sender = spsc::Sender<u64>;
+    type Receiver = spsc::Receiver<u64>;
+
+    fn bounded(_: usize) -> (Self::Sender, Self::Receiver) {
+        spsc::channel()
+    }
+
+    fn send(sender: &Self::Sender, message: u64) {
+        sender.send(message).expect("somebody receives");
+    }
+
+    fn receive(receiver: &Self::Receiver) -> Option<u64> {
+        receiver.recv().ok()
+    }
+}
+
+/// That for any number of both.
+pub(crate) struct Mpmc;
+
+impl Channel for Mpmc {
+    type Sender = mpmc::Sender<u64>;
+    type Receiver = mpmc::Receiver<u64>;
+
+    fn bounded(_: usize) -> (Self::Sender, Self::Receiver) {
+        mpmc::channel()
+    }
+
+    fn send(sender: &Self::Sender, message: u64) {
+        sender.send(message).expect("somebody receives");
+    }
+
+    fn receive(receiver: &Self::Receiver) -> Option<u64> {
+        receiver.recv().ok()
+    }
+}
+
+impl SharedChannel for Mpmc {
+    fn unbounded() -> (Self::Sender, Self::Receiver) {
+        mpmc::channel()
     }
 }

@@ -4,6 +4,8 @@
 //! (tokio, smol). What a method does is what an expert of that runtime would write. Runtimes of other languages have
 //! programs of their own: `crate::foreign`.
 
+pub(crate) mod channel;
+pub(crate) mod lock;
 mod may;
 mod os;
 mod smol;
@@ -15,6 +17,8 @@ use std::time::Duration;
 
 use crate::outcome::Outcome;
 use crate::work::{Family, Job};
+use channel::{Channel, Once, SharedChannel, SharedTaskChannel, TaskChannel, TaskOnce};
+use lock::{Mutex, RwLock, TaskMutex, TaskRwLock};
 
 /// A contender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +118,13 @@ pub(crate) trait Threads: 'static {
     type Join<T: Send + 'static>: Send;
     /// The right to unpark one greenlet.
     type Unparker: Clone + Send + Sync + 'static;
+    type Mutex: Mutex;
+    type RwLock: RwLock;
+    /// The fastest from one greenlet to one.
+    type One: Channel;
+    /// From many to many.
+    type Many: SharedChannel;
+    type Once: Once;
     type Listener: Send;
     type Stream: Read + Write + Send + 'static;
 
@@ -127,6 +138,8 @@ pub(crate) trait Threads: 'static {
     /// May return early.
     fn park();
     fn unpark(unparker: &Self::Unparker);
+    /// Receives from one of two or eight channels: which, and what. All are open. May panic where there is no such thing.
+    fn select(receivers: &mut [<Self::One as Channel>::Receiver]) -> (usize, u64);
     /// A listener on a free port of the loopback, and the port.
     fn listen() -> io::Result<(Self::Listener, u16)>;
     /// The next connection, with `TCP_NODELAY`.
@@ -138,6 +151,13 @@ pub(crate) trait Tasks: 'static {
     type Join<T: Send + 'static>: Send;
     /// Wakes one waiter, once; a signal that comes early is kept.
     type Signal: Default + Send + Sync + 'static;
+    type Mutex: TaskMutex;
+    type RwLock: TaskRwLock;
+    /// The fastest from one task to one.
+    type One: TaskChannel;
+    /// From many to many.
+    type Many: SharedTaskChannel;
+    type Once: TaskOnce;
     type Listener: Send + Sync;
     type Stream: Send + 'static;
 
@@ -150,6 +170,10 @@ pub(crate) trait Tasks: 'static {
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
     fn raise(signal: &Self::Signal);
     fn wait(signal: &Self::Signal) -> impl Future<Output = ()> + Send;
+    /// Receives from one of two or eight channels: which, and what. All are open.
+    fn select(
+        receivers: &mut [<Self::One as TaskChannel>::Receiver],
+    ) -> impl Future<Output = (usize, u64)> + Send;
     /// A listener on a free port of the loopback, and the port.
     fn listen() -> impl Future<Output = io::Result<(Self::Listener, u16)>> + Send;
     /// The next connection, with `TCP_NODELAY`.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use super::channel::{Channel, OnePlace, SharedChannel};
+use super::lock::as_in_std;
 use super::{Threads, deepen_backlog};
 use crate::process::Pinned;
 
@@ -16,6 +18,11 @@ const STACK: usize = 64 * 1024;
 impl Threads for Os {
     type Join<T: Send + 'static> = thread::JoinHandle<T>;
     type Unparker = thread::Thread;
+    type Mutex = std::sync::Mutex<u64>;
+    type RwLock = std::sync::RwLock<u64>;
+    type One = Crossbeam;
+    type Many = Crossbeam;
+    type Once = OnePlace<Crossbeam>;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -56,6 +63,27 @@ impl Threads for Os {
         unparker.unpark();
     }
 
+    fn select(receivers: &mut [<Self::One as Channel>::Receiver]) -> (usize, u64) {
+        const OPEN: &str = "all channels are open";
+        match receivers {
+            [a, b] => crossbeam_channel::select! {
+                recv(a) -> message => (0, message.expect(OPEN)),
+                recv(b) -> message => (1, message.expect(OPEN)),
+            },
+            [a, b, c, d, e, f, g, h] => crossbeam_channel::select! {
+                recv(a) -> message => (0, message.expect(OPEN)),
+                recv(b) -> message => (1, message.expect(OPEN)),
+                recv(c) -> message => (2, message.expect(OPEN)),
+                recv(d) -> message => (3, message.expect(OPEN)),
+                recv(e) -> message => (4, message.expect(OPEN)),
+                recv(f) -> message => (5, message.expect(OPEN)),
+                recv(g) -> message => (6, message.expect(OPEN)),
+                recv(h) -> message => (7, message.expect(OPEN)),
+            },
+            _ => unreachable!("they are two or eight"),
+        }
+    }
+
     fn listen() -> io::Result<(Self::Listener, u16)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         deepen_backlog(&listener)?;
@@ -67,5 +95,33 @@ impl Threads for Os {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+as_in_std!(std::sync::Mutex<u64>, std::sync::RwLock<u64>);
+
+/// `crossbeam-channel`, of any number of senders and receivers.
+pub(crate) struct Crossbeam;
+
+impl Channel for Crossbeam {
+    type Sender = crossbeam_channel::Sender<u64>;
+    type Receiver = crossbeam_channel::Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        crossbeam_channel::bounded(capacity)
+    }
+
+    fn send(sender: &Self::Sender, message: u64) {
+        sender.send(message).expect("somebody receives");
+    }
+
+    fn receive(receiver: &Self::Receiver) -> Option<u64> {
+        receiver.recv().ok()
+    }
+}
+
+impl SharedChannel for Crossbeam {
+    fn unbounded() -> (Self::Sender, Self::Receiver) {
+        crossbeam_channel::unbounded()
     }
 }

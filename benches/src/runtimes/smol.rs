@@ -12,6 +12,8 @@ use async_executor::{StaticExecutor, Task};
 use async_io::{Async, Timer, block_on};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
+use super::channel::{OnePlace, SharedTaskChannel, TaskChannel};
+use super::lock::as_in_tokio;
 use super::{Tasks, deepen_backlog};
 
 static EXECUTOR: StaticExecutor = StaticExecutor::new();
@@ -31,6 +33,11 @@ impl Default for Signal {
 impl Tasks for Smol {
     type Join<T: Send + 'static> = Task<T>;
     type Signal = Signal;
+    type Mutex = async_lock::Mutex<u64>;
+    type RwLock = async_lock::RwLock<u64>;
+    type One = AsyncChannel;
+    type Many = AsyncChannel;
+    type Once = OnePlace<AsyncChannel>;
     type Listener = Async<TcpListener>;
     type Stream = Async<TcpStream>;
 
@@ -72,6 +79,27 @@ impl Tasks for Smol {
         signal.1.recv().await.expect("the sender is beside it");
     }
 
+    async fn select(receivers: &mut [<Self::One as TaskChannel>::Receiver]) -> (usize, u64) {
+        const OPEN: &str = "all channels are open";
+        let from =
+            |i, receiver| async move { (i, AsyncChannel::receive(receiver).await.expect(OPEN)) };
+        match receivers {
+            [a, b] => future::race(from(0, a), from(1, b)).await,
+            [a, b, c, d, e, f, g, h] => {
+                let first = future::race(
+                    future::race(from(0, a), from(1, b)),
+                    future::race(from(2, c), from(3, d)),
+                );
+                let last = future::race(
+                    future::race(from(4, e), from(5, f)),
+                    future::race(from(6, g), from(7, h)),
+                );
+                future::race(first, last).await
+            }
+            _ => unreachable!("they are two or eight"),
+        }
+    }
+
     async fn listen() -> io::Result<(Self::Listener, u16)> {
         let listener = Async::<TcpListener>::bind((Ipv4Addr::LOCALHOST, 0))?;
         deepen_backlog(&listener)?;
@@ -91,5 +119,33 @@ impl Tasks for Smol {
 
     async fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
         stream.write_all(bytes).await
+    }
+}
+
+as_in_tokio!(async_lock::Mutex<u64>, async_lock::RwLock<u64>);
+
+/// `async-channel`.
+pub(crate) struct AsyncChannel;
+
+impl TaskChannel for AsyncChannel {
+    type Sender = Sender<u64>;
+    type Receiver = Receiver<u64>;
+
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        async_channel::bounded(capacity)
+    }
+
+    async fn send(sender: &Self::Sender, message: u64) {
+        sender.send(message).await.expect("somebody receives");
+    }
+
+    async fn receive(receiver: &mut Self::Receiver) -> Option<u64> {
+        receiver.recv().await.ok()
+    }
+}
+
+impl SharedTaskChannel for AsyncChannel {
+    fn unbounded() -> (Self::Sender, Self::Receiver) {
+        async_channel::unbounded()
     }
 }

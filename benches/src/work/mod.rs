@@ -2,13 +2,18 @@
 //!
 //! What is measured and in which unit is said in `crate::workload`, where they are listed.
 
+pub(crate) mod channel;
 pub(crate) mod echo;
 pub(crate) mod fib;
 pub(crate) mod http;
 pub(crate) mod hyper;
 pub(crate) mod imbalance;
+pub(crate) mod lock;
+pub(crate) mod oneshot;
 pub(crate) mod parked;
 pub(crate) mod ping_pong;
+pub(crate) mod ping_pong_channel;
+pub(crate) mod selecting;
 pub(crate) mod skynet;
 pub(crate) mod sleepers;
 pub(crate) mod spawning;
