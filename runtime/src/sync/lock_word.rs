@@ -10,8 +10,12 @@
 //!
 //! No wake-up is lost. Who is going to wait sets `WAITERS` in a word that has `LOCKED`, or else takes the lock, both under the
 //! line's lock, and is in the line before that is released. So the one who has the lock finds the bit when it unlocks, goes to the
-//! line's lock, and finds the waiter. Who was woken without being handed the lock tries to take it: if it cannot, somebody
-//! has it, and the bit is there for all that are in the line.
+//! line's lock, and finds the waiter. Who was woken without being handed the lock tries to take it, and if it does not
+//! go back into the line, once more under the line's lock, for the one that woke it writes the word after that, under this lock: if it
+//! cannot take it then, somebody has it, and the bit is there for all that are in the line.
+//!
+//! Who is handed the lock may go on before `hand_over` is written. Its unlocking waits for the line's lock then, since the bit of
+//! those who wait, itself among them, is there still.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -105,5 +109,233 @@ impl LockWord {
     /// Whether somebody has the lock. By who has the mutex alone.
     pub(super) fn is_locked(&self) -> bool {
         self.0.load(Relaxed) & LOCKED != 0
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use std::sync::atomic::Ordering::AcqRel;
+
+    use loom::cell::Cell;
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+    use std::collections::VecDeque;
+
+    /// What a waiter's wait is: under way, ended by a claim, or ended by its deadline. The first change counts.
+    const WAITS: u32 = 0;
+    const RETRY: u32 = 1;
+    const HANDED: u32 = 2;
+    const TIMED_OUT: u32 = 3;
+
+    /// One in the line.
+    struct Waiter {
+        wait: AtomicU32,
+        thread: thread::Thread,
+    }
+
+    impl Waiter {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                wait: AtomicU32::new(WAITS),
+                thread: thread::current(),
+            })
+        }
+
+        /// Ends its wait, if nothing has. From here on it may go on: it was not asleep perhaps.
+        fn claim(&self, with: u32) -> bool {
+            let claim = self.wait.compare_exchange(WAITS, with, AcqRel, Acquire);
+            claim.is_ok()
+        }
+
+        /// What has ended its wait.
+        fn park(&self) -> u32 {
+            loop {
+                match self.wait.load(Acquire) {
+                    WAITS => thread::park(),
+                    ended => return ended,
+                }
+            }
+        }
+    }
+
+    /// A mutex, step by step as in `raw_mutex.rs`.
+    struct Model {
+        word: LockWord,
+        line: Mutex<VecDeque<Arc<Waiter>>>,
+        /// Whether all have waited for so long that they are handed the lock.
+        hands_over: bool,
+        value: Cell<u32>,
+    }
+
+    impl Model {
+        fn new(hands_over: bool) -> Arc<Self> {
+            Arc::new(Self {
+                word: LockWord::new(),
+                line: Mutex::new(VecDeque::new()),
+                hands_over,
+                value: Cell::new(0),
+            })
+        }
+
+        fn lock(&self) {
+            if self.word.try_lock_fast() || self.word.try_lock() {
+                return;
+            }
+            let mut first_time = true;
+            loop {
+                let Some(waiter) = self.enlist(first_time) else {
+                    return;
+                };
+                if waiter.park() == HANDED {
+                    return;
+                }
+                first_time = false;
+                if self.word.try_lock() {
+                    return;
+                }
+            }
+        }
+
+        /// One whose time may be up at any moment: here, as soon as it waits. Whether it has the lock.
+        fn lock_impatiently(&self) -> bool {
+            if self.word.try_lock_fast() || self.word.try_lock() {
+                return true;
+            }
+            let Some(waiter) = self.enlist(true) else {
+                return true;
+            };
+            if waiter.claim(TIMED_OUT) {
+                let mut line = self.line.lock().unwrap();
+                line.retain(|other| !Arc::ptr_eq(other, &waiter));
+                drop(line);
+                return self.word.try_lock();
+            }
+            // It was woken, so it has to try.
+            if waiter.park() == HANDED || self.word.try_lock() {
+                return true;
+            }
+            let _line = self.line.lock().unwrap();
+            self.word.try_lock()
+        }
+
+        /// `None` if it has the lock.
+        fn enlist(&self, first_time: bool) -> Option<Arc<Waiter>> {
+            let waiter = Waiter::new();
+            let mut line = self.line.lock().unwrap();
+            if self.word.lock_or_wait() {
+                return None;
+            }
+            match first_time {
+                true => line.push_back(waiter.clone()),
+                false => line.push_front(waiter.clone()),
+            }
+            Some(waiter)
+        }
+
+        fn unlock(&self) {
+            if self.word.unlock_fast() {
+                return;
+            }
+            let mut line = self.line.lock().unwrap();
+            let with = if self.hands_over { HANDED } else { RETRY };
+            let mut claimed = None;
+            while claimed.is_none()
+                && let Some(first) = line.pop_front()
+            {
+                claimed = first.claim(with).then_some(first);
+            }
+            let waiters = !line.is_empty();
+            match claimed.is_some() && self.hands_over {
+                true => self.word.hand_over(waiters),
+                false => self.word.unlock(waiters),
+            }
+            drop(line);
+            if let Some(claimed) = claimed {
+                claimed.thread.unpark();
+            }
+        }
+
+        /// By who has the lock.
+        fn add(&self) {
+            // loom checks that nobody else is here.
+            self.value.set(self.value.get() + 1);
+        }
+
+        /// By who comes last: the lock is free, nobody is in the line, and it was had so many times.
+        fn assert_had(&self, times: u32) {
+            self.lock();
+            assert_eq!(self.value.get(), times);
+            self.unlock();
+            assert!(self.line.lock().unwrap().is_empty());
+        }
+    }
+
+    fn all_have_it(hands_over: bool) {
+        loom::model(move || {
+            let model = Model::new(hands_over);
+            let others: Vec<_> = (0..2)
+                .map(|_| {
+                    let model = model.clone();
+                    thread::spawn(move || {
+                        model.lock();
+                        model.add();
+                        model.unlock();
+                    })
+                })
+                .collect();
+            model.lock();
+            model.add();
+            model.unlock();
+            others.into_iter().for_each(|other| other.join().unwrap());
+            model.assert_had(3);
+        });
+    }
+
+    fn one_leaves(hands_over: bool) {
+        loom::model(move || {
+            let model = Model::new(hands_over);
+            let theirs = model.clone();
+            let patient = thread::spawn(move || {
+                theirs.lock();
+                theirs.add();
+                theirs.unlock();
+            });
+            let theirs = model.clone();
+            let impatient = thread::spawn(move || {
+                let locked = theirs.lock_impatiently();
+                if locked {
+                    theirs.add();
+                    theirs.unlock();
+                }
+                u32::from(locked)
+            });
+            model.lock();
+            model.add();
+            model.unlock();
+            patient.join().unwrap();
+            let more = impatient.join().unwrap();
+            model.assert_had(2 + more);
+        });
+    }
+
+    #[test]
+    fn loom_lock_word_woken_they_all_have_it() {
+        all_have_it(false);
+    }
+
+    #[test]
+    fn loom_lock_word_handed_over_they_all_have_it() {
+        all_have_it(true);
+    }
+
+    #[test]
+    fn loom_lock_word_one_leaves_and_the_other_is_woken() {
+        one_leaves(false);
+    }
+
+    #[test]
+    fn loom_lock_word_one_leaves_and_the_other_is_handed_it() {
+        one_leaves(true);
     }
 }
