@@ -141,6 +141,16 @@ fn too_many() {
     semaphore.add_permits(Semaphore::MAX_PERMITS);
 }
 
+/// Permits come back without a panic, however many were added meanwhile.
+#[test]
+fn back_to_a_full_one() {
+    let semaphore = Semaphore::new(Semaphore::MAX_PERMITS);
+    let permit = semaphore.acquire().unwrap();
+    semaphore.add_permits(1);
+    drop(permit);
+    assert!(semaphore.available_permits() > Semaphore::MAX_PERMITS);
+}
+
 #[test]
 #[should_panic = "permits of another semaphore"]
 fn merged_with_another_s() {

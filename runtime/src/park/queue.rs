@@ -197,6 +197,9 @@ impl<'q, S, W> Locked<'q, S, W> {
     }
 
     /// Ends the waits of all that are in the line now. How many there were.
+    ///
+    /// The lock is released between two of them, so one whose time is up may leave while it is in the line still: from its place
+    /// there it cannot tell whether this has begun, only from the state.
     pub(crate) fn fire_all(self) -> usize {
         let mut fired = 0;
         let mut locked = self;
@@ -263,22 +266,6 @@ impl<'q, S, W> Locked<'q, S, W> {
             false => unsafe { (*next).previous.set(this) },
         }
         entry.listed.store(true, Relaxed);
-    }
-
-    /// Takes a place out of the line. False if it is not in it.
-    pub(crate) fn delist(&mut self, place: Pin<&Place<'q, S, W>>) -> bool {
-        assert!(ptr::eq(place.queue, self.queue), "a place in another queue");
-        let entry = &place.get_ref().entry;
-        // Relaxed: written under the lock only.
-        if !entry.listed.load(Relaxed) {
-            return false;
-        }
-        // SAFETY: it is listed, hence in the line, and in no other queue's.
-        let token = unsafe { self.unlink(entry) };
-        // It goes with the place: dropped here, it might end a greenlet under the lock.
-        entry.token.set(token);
-        entry.listed.store(false, Relaxed);
-        true
     }
 
     /// Takes an entry out of the line. Its token.

@@ -38,8 +38,14 @@ use crate::park::{Ended, Reason, Wait, WaitQueue};
 pub struct Barrier {
     /// How many all are.
     all: usize,
-    /// How many have come in this round, and are in the line.
-    line: WaitQueue<usize>,
+    line: WaitQueue<Round>,
+}
+
+#[derive(Debug)]
+struct Round {
+    number: u64,
+    /// How many have come; fewer than all.
+    arrived: usize,
 }
 
 /// Whether one is the leader of a round: the one that came last. The counterpart of [`std::sync::BarrierWaitResult`].
@@ -77,7 +83,10 @@ impl Barrier {
     pub const fn new(all: usize) -> Self {
         Self {
             all,
-            line: WaitQueue::new(0),
+            line: WaitQueue::new(Round {
+                number: 0,
+                arrived: 0,
+            }),
         }
     }
 
@@ -112,30 +121,33 @@ impl Barrier {
     fn wait_until(&self, deadline: Option<Instant>) -> Option<BarrierWaitResult> {
         let wait = Wait::begin(Reason::Barrier);
         let place = pin!(self.line.place(()));
-        {
+        let number = {
             let mut line = self.line.lock();
-            if *line + 1 >= self.all {
-                // All that are counted are in the line, but for those whose wait is over: they see below that they were counted.
-                *line = 0;
+            if line.arrived + 1 >= self.all {
+                // All that are counted are in the line. They are taken out one by one, and one whose wait is over may come before its
+                // turn: it sees by the number that it was counted.
+                *line = Round {
+                    number: line.number.wrapping_add(1),
+                    arrived: 0,
+                };
                 line.fire_all();
                 return Some(BarrierWaitResult(true));
             }
-            *line += 1;
+            line.arrived += 1;
             line.enlist(place.as_ref(), wait.token(0));
-        }
+            line.number
+        };
         if let Ended::Fired(_) = wait.park_until(deadline) {
             return Some(BarrierWaitResult(false));
         }
         let mut line = self.line.lock();
-        match line.delist(place.as_ref()) {
-            // The round is not over, and goes on without the caller.
-            true => {
-                *line -= 1;
-                None
-            }
-            // It ended in the last moment, and the caller was counted.
-            false => Some(BarrierWaitResult(false)),
+        if line.number != number {
+            // The round ended in the last moment, and the caller was counted.
+            return Some(BarrierWaitResult(false));
         }
+        // The round goes on without the caller.
+        line.arrived -= 1;
+        None
     }
 }
 

@@ -10,8 +10,12 @@
 //!
 //! No wake-up is lost. Who is going to wait sets `WAITERS` in a word that has `LOCKED`, or else takes the lock, both under the
 //! line's lock, and is in the line before that is released. So the one who has the lock finds the bit when it unlocks, goes to the
-//! line's lock, and finds the waiter. Who was woken without being handed the lock tries to take it: if it cannot, somebody
-//! has it, and the bit is there for all that are in the line.
+//! line's lock, and finds the waiter. Who was woken without being handed the lock tries to take it, and if it does not
+//! go back into the line, once more under the line's lock, for the one that woke it writes the word after that, under this lock: if it
+//! cannot take it then, somebody has it, and the bit is there for all that are in the line.
+//!
+//! Who is handed the lock may go on before `hand_over` is written. Its unlocking waits for the line's lock then, since the bit of
+//! those who wait, itself among them, is there still.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -108,107 +112,125 @@ impl LockWord {
     }
 }
 
-/// The steps of `raw_mutex`, with a line of flags beside the threads that wait.
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::*;
+    use std::sync::atomic::Ordering::AcqRel;
+
+    use loom::cell::Cell;
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
     use std::collections::VecDeque;
 
-    use loom::cell::UnsafeCell;
-    use loom::sync::atomic::AtomicUsize;
-    use loom::sync::{Arc, Mutex};
-    use loom::thread::{self, Thread};
+    /// What a waiter's wait is: under way, ended by a claim, or ended by its deadline. The first change counts.
+    const WAITS: u32 = 0;
+    const RETRY: u32 = 1;
+    const HANDED: u32 = 2;
+    const TIMED_OUT: u32 = 3;
 
-    use super::*;
-
-    const WAITS: usize = 0;
-    const RETRY: usize = 1;
-    const HANDED: usize = 2;
-    const GONE: usize = 3;
-
+    /// One in the line.
     struct Waiter {
-        ended: AtomicUsize,
-        thread: Thread,
+        wait: AtomicU32,
+        thread: thread::Thread,
     }
 
     impl Waiter {
         fn new() -> Arc<Self> {
             Arc::new(Self {
-                ended: AtomicUsize::new(WAITS),
+                wait: AtomicU32::new(WAITS),
                 thread: thread::current(),
             })
         }
+
+        /// Ends its wait, if nothing has. From here on it may go on: it was not asleep perhaps.
+        fn claim(&self, with: u32) -> bool {
+            let claim = self.wait.compare_exchange(WAITS, with, AcqRel, Acquire);
+            claim.is_ok()
+        }
+
+        /// What has ended its wait.
+        fn park(&self) -> u32 {
+            loop {
+                match self.wait.load(Acquire) {
+                    WAITS => thread::park(),
+                    ended => return ended,
+                }
+            }
+        }
     }
 
-    struct Raw {
+    /// A mutex, step by step as in `raw_mutex.rs`.
+    struct Model {
         word: LockWord,
         line: Mutex<VecDeque<Arc<Waiter>>>,
-        value: UnsafeCell<u32>,
-        handing: bool,
+        /// Whether all have waited for so long that they are handed the lock.
+        hands_over: bool,
+        value: Cell<u32>,
     }
 
-    impl Raw {
-        fn new(handing: bool) -> Arc<Self> {
+    impl Model {
+        fn new(hands_over: bool) -> Arc<Self> {
             Arc::new(Self {
                 word: LockWord::new(),
                 line: Mutex::new(VecDeque::new()),
-                value: UnsafeCell::new(0),
-                handing,
+                hands_over,
+                value: Cell::new(0),
             })
         }
 
         fn lock(&self) {
-            if self.word.try_lock_fast() {
+            if self.word.try_lock_fast() || self.word.try_lock() {
                 return;
             }
+            let mut first_time = true;
             loop {
-                let me = Waiter::new();
-                {
-                    let mut line = self.line.lock().unwrap();
-                    if self.word.lock_or_wait() {
-                        return;
-                    }
-                    line.push_back(me.clone());
-                }
-                let ended = loop {
-                    match me.ended.load(Acquire) {
-                        WAITS => thread::park(),
-                        ended => break ended,
-                    }
+                let Some(waiter) = self.enlist(first_time) else {
+                    return;
                 };
-                if ended == HANDED || self.word.try_lock() {
+                if waiter.park() == HANDED {
+                    return;
+                }
+                first_time = false;
+                if self.word.try_lock() {
                     return;
                 }
             }
         }
 
-        /// One whose time is up at once. Whether it has the lock.
+        /// One whose time may be up at any moment: here, as soon as it waits. Whether it has the lock.
         fn lock_impatiently(&self) -> bool {
-            if self.word.try_lock_fast() {
+            if self.word.try_lock_fast() || self.word.try_lock() {
                 return true;
             }
-            let me = Waiter::new();
-            {
+            let Some(waiter) = self.enlist(true) else {
+                return true;
+            };
+            if waiter.claim(TIMED_OUT) {
                 let mut line = self.line.lock().unwrap();
-                if self.word.lock_or_wait() {
-                    return true;
-                }
-                line.push_back(me.clone());
+                line.retain(|other| !Arc::ptr_eq(other, &waiter));
+                drop(line);
+                return self.word.try_lock();
             }
-            match me.ended.compare_exchange(WAITS, GONE, Acquire, Acquire) {
-                Ok(_) => {
-                    self.line
-                        .lock()
-                        .unwrap()
-                        .retain(|other| !Arc::ptr_eq(other, &me));
-                    self.word.try_lock()
-                }
-                Err(HANDED) => true,
-                Err(_) => {
-                    // Without the line's lock the one that unlocks might not have done so, and the next would not be woken.
-                    let _line = self.line.lock().unwrap();
-                    self.word.try_lock()
-                }
+            // It was woken, so it has to try.
+            if waiter.park() == HANDED || self.word.try_lock() {
+                return true;
             }
+            let _line = self.line.lock().unwrap();
+            self.word.try_lock()
+        }
+
+        /// `None` if it has the lock.
+        fn enlist(&self, first_time: bool) -> Option<Arc<Waiter>> {
+            let waiter = Waiter::new();
+            let mut line = self.line.lock().unwrap();
+            if self.word.lock_or_wait() {
+                return None;
+            }
+            match first_time {
+                true => line.push_back(waiter.clone()),
+                false => line.push_front(waiter.clone()),
+            }
+            Some(waiter)
         }
 
         fn unlock(&self) {
@@ -216,22 +238,17 @@ mod loom_tests {
                 return;
             }
             let mut line = self.line.lock().unwrap();
-            let tag = if self.handing { HANDED } else { RETRY };
+            let with = if self.hands_over { HANDED } else { RETRY };
             let mut claimed = None;
-            while let Some(first) = line.pop_front() {
-                // Only the tag's owner looks, and takes the word only after this.
-                if first
-                    .ended
-                    .compare_exchange(WAITS, tag, Release, Relaxed)
-                    .is_ok()
-                {
-                    claimed = Some(first);
-                    break;
-                }
+            while claimed.is_none()
+                && let Some(first) = line.pop_front()
+            {
+                claimed = first.claim(with).then_some(first);
             }
-            match claimed.is_some() && self.handing {
-                true => self.word.hand_over(!line.is_empty()),
-                false => self.word.unlock(!line.is_empty()),
+            let waiters = !line.is_empty();
+            match claimed.is_some() && self.hands_over {
+                true => self.word.hand_over(waiters),
+                false => self.word.unlock(waiters),
             }
             drop(line);
             if let Some(claimed) = claimed {
@@ -239,55 +256,86 @@ mod loom_tests {
             }
         }
 
-        /// With the lock: loom reports two at a time as a race.
-        fn change(&self) {
-            self.value.with_mut(|_| ());
+        /// By who has the lock.
+        fn add(&self) {
+            // loom checks that nobody else is here.
+            self.value.set(self.value.get() + 1);
+        }
+
+        /// By who comes last: the lock is free, nobody is in the line, and it was had so many times.
+        fn assert_had(&self, times: u32) {
+            self.lock();
+            assert_eq!(self.value.get(), times);
+            self.unlock();
+            assert!(self.line.lock().unwrap().is_empty());
         }
     }
 
-    fn model(handing: bool, impatient: bool) {
+    fn all_have_it(hands_over: bool) {
         loom::model(move || {
-            let raw = Raw::new(handing);
-            let threads: Vec<_> = (0..2)
-                .map(|number| {
-                    let raw = raw.clone();
+            let model = Model::new(hands_over);
+            let others: Vec<_> = (0..2)
+                .map(|_| {
+                    let model = model.clone();
                     thread::spawn(move || {
-                        if impatient && number == 1 {
-                            if !raw.lock_impatiently() {
-                                return;
-                            }
-                        } else {
-                            raw.lock();
-                        }
-                        raw.change();
-                        raw.unlock();
+                        model.lock();
+                        model.add();
+                        model.unlock();
                     })
                 })
                 .collect();
-            raw.lock();
-            raw.change();
-            raw.unlock();
-            threads
-                .into_iter()
-                .for_each(|thread| thread.join().unwrap());
-            assert!(!raw.word.is_locked() && raw.line.lock().unwrap().is_empty());
-            raw.lock();
+            model.lock();
+            model.add();
+            model.unlock();
+            others.into_iter().for_each(|other| other.join().unwrap());
+            model.assert_had(3);
+        });
+    }
+
+    fn one_leaves(hands_over: bool) {
+        loom::model(move || {
+            let model = Model::new(hands_over);
+            let theirs = model.clone();
+            let patient = thread::spawn(move || {
+                theirs.lock();
+                theirs.add();
+                theirs.unlock();
+            });
+            let theirs = model.clone();
+            let impatient = thread::spawn(move || {
+                let locked = theirs.lock_impatiently();
+                if locked {
+                    theirs.add();
+                    theirs.unlock();
+                }
+                u32::from(locked)
+            });
+            model.lock();
+            model.add();
+            model.unlock();
+            patient.join().unwrap();
+            let more = impatient.join().unwrap();
+            model.assert_had(2 + more);
         });
     }
 
     #[test]
-    fn loom_everybody_has_the_mutex_in_turn() {
-        model(false, false);
+    fn loom_lock_word_woken_they_all_have_it() {
+        all_have_it(false);
     }
 
     #[test]
-    fn loom_a_mutex_is_handed_over() {
-        model(true, false);
+    fn loom_lock_word_handed_over_they_all_have_it() {
+        all_have_it(true);
     }
 
     #[test]
-    fn loom_one_leaves_the_line_of_a_mutex() {
-        model(false, true);
-        model(true, true);
+    fn loom_lock_word_one_leaves_and_the_other_is_woken() {
+        one_leaves(false);
+    }
+
+    #[test]
+    fn loom_lock_word_one_leaves_and_the_other_is_handed_it() {
+        one_leaves(true);
     }
 }

@@ -113,7 +113,8 @@ impl RawMutex {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                // Whoever woke it may not have unlocked yet, but does so under the line's lock.
+                // The one that unlocks may have ended this wait and be about to write the word. It has the line's lock until it has:
+                // only after that, if the lock is not to be had, somebody has it who will wake the next one.
                 let _line = self.line.lock();
                 return self.word.try_lock();
             }

@@ -92,16 +92,9 @@ impl RawRwLock {
             waiting.tell();
         }
         match wait.park_until(deadline) {
-            Ended::Fired(_) => self.was_handed(),
+            Ended::Fired(_) => true,
             Ended::TimedOut => false,
         }
-    }
-
-    /// The lock, or a share, is the caller's. Whoever handed it over may not have noted that in the word yet, but does so under the
-    /// line's lock; before that the caller must not change the word.
-    fn was_handed(&self) -> bool {
-        drop(self.line.lock());
-        true
     }
 
     #[cold]
@@ -130,7 +123,7 @@ impl RawRwLock {
                 waiting.tell();
             }
             match wait.park_until(deadline) {
-                Ended::Fired(HANDED) => return self.was_handed(),
+                Ended::Fired(HANDED) => return true,
                 Ended::Fired(_) => first_time = false,
                 Ended::TimedOut => {
                     place.leave();
@@ -202,15 +195,21 @@ impl RawRwLock {
     /// Gives the exclusive lock back to those who wait.
     #[cold]
     fn pass_on(&self) {
-        let mut line = self.line.lock();
-        let readers = take_readers(&mut line);
-        if !readers.is_empty() {
-            let waiters = !line.is_empty();
-            self.word.pass_to_readers(readers.len() as u64, waiters);
-            drop(line);
-            readers.into_iter().for_each(Claimed::wake);
-            return;
+        loop {
+            let line = self.line.lock();
+            if !first_is_reader(&line) {
+                return self.pass_to_writer(line);
+            }
+            // A share of its own, so that it stays a share until all have theirs.
+            let _ = self.word.downgrade();
+            if !self.let_in(line) {
+                return;
+            }
         }
+    }
+
+    /// Gives the exclusive lock to the first in the line, or tells it that the lock is free.
+    fn pass_to_writer(&self, mut line: Locked<'_, (), Waiter>) {
         let now = Instant::now();
         let mut handed = false;
         let turn = |(): &mut (), waiter: &Waiter| match waiter {
@@ -224,8 +223,10 @@ impl RawRwLock {
         let claimed = line.claim(turn, |(), _| {});
         let waiters = !line.is_empty();
         match (&claimed, handed) {
-            (Some(_), true) => self.word.pass_to_writer(waiters),
-            _ => self.word.pass_to_readers(0, waiters),
+            // The word says already that a writer has it; that one may have gone on, and even be a reader by now.
+            (Some(_), true) if waiters => {}
+            (Some(_), true) => self.word.nobody_waits(),
+            _ => self.word.leave(waiters),
         }
         drop(line);
         match claimed {
@@ -239,23 +240,41 @@ impl RawRwLock {
     /// Lets in the readers that are the first in the line, if nobody has the lock exclusively.
     #[cold]
     fn admit(&self) {
-        let mut line = self.line.lock();
+        let line = self.line.lock();
         if line.is_empty() {
             self.word.nobody_waits();
             return;
         }
         // With a share of its own, nobody has it exclusively meanwhile. If somebody has, that one looks into the line.
-        if !self.word.try_share() {
-            return;
+        if self.word.try_share() && self.let_in(line) {
+            self.pass_on();
         }
-        let readers = take_readers(&mut line);
-        readers.iter().for_each(|_| self.word.add_share());
+    }
+
+    /// Lets in the readers that are the first in the line, and gives a share back, which the caller has. True if the lock is the
+    /// caller's exclusively then, to be passed on.
+    #[must_use]
+    fn let_in(&self, mut line: Locked<'_, (), Waiter>) -> bool {
+        let turn = |(): &mut (), waiter: &Waiter| match waiter {
+            Waiter::Reader => Turn::As(HANDED),
+            Waiter::Writer(_) => Turn::Stop,
+        };
+        let mut readers = Vec::new();
+        loop {
+            // Before the claim: a reader may go on, and give its share back, as soon as its wait has ended.
+            self.word.add_share();
+            match line.claim(turn, |(), _| {}) {
+                Some(claimed) => readers.push(claimed),
+                None => break,
+            }
+        }
+        self.word.take_share();
         if line.is_empty() {
             self.word.nobody_waits();
         }
         drop(line);
         readers.into_iter().for_each(Claimed::wake);
-        self.unlock_read();
+        self.word.unlock_read() && self.word.last_reader()
     }
 }
 
@@ -268,11 +287,12 @@ impl Drop for RawRwLock {
     }
 }
 
-/// Takes the readers out of the line that are its first, up to the first writer.
-fn take_readers(line: &mut Locked<'_, (), Waiter>) -> Vec<Claimed> {
-    let turn = |(): &mut (), waiter: &Waiter| match waiter {
-        Waiter::Reader => Turn::As(HANDED),
-        Waiter::Writer(_) => Turn::Stop,
-    };
-    std::iter::from_fn(|| line.claim(turn, |(), _| {})).collect()
+/// Whether the first in the line is a reader.
+fn first_is_reader(line: &Locked<'_, (), Waiter>) -> bool {
+    let mut reader = false;
+    line.any(|first| {
+        reader = matches!(first, Waiter::Reader);
+        true
+    });
+    reader
 }

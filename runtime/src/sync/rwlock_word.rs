@@ -13,6 +13,10 @@
 //! No wake-up is lost. Who is going to wait sets `WAITERS` in a word that shows why it has to, under the line's lock, and is in the
 //! line before that is released. The last reader to leave, and the writer, see the bit and look into the line: the reader makes itself
 //! the writer first (`last_reader`), and if it cannot, somebody else has, and will look there.
+//!
+//! Who is taken out of the line may go on, and change the word, before the one that took it out releases the line's lock. So the
+//! word is right before a wait is ended: a share is added first, and a writer that is handed the lock finds `WRITER` as it was. If
+//! that one gives the lock back at once it finds `WAITERS` as well, and waits for the line's lock.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -139,7 +143,7 @@ impl RwLockWord {
         }
     }
 
-    /// One more share, for one that was taken out of the line by who has a share. Under the line's lock.
+    /// One more share, for one that is going to be taken out of the line. By who has a share, under the line's lock.
     pub(super) fn add_share(&self) {
         // Relaxed: the wait's end brings the new reader what the caller has seen.
         self.0.fetch_add(READER, Relaxed);
@@ -150,21 +154,16 @@ impl RwLockWord {
         self.0.fetch_and(!WAITERS, Relaxed);
     }
 
-    /// Whoever has the lock exclusively leaves it to `readers`, which were taken out of the line, or to nobody. Under the line's
-    /// lock; `waiters`: whether somebody is left there.
-    pub(super) fn pass_to_readers(&self, readers: u64, waiters: bool) {
-        // Release: as in `unlock_read`. A store will do: while `WRITER` is set only those under the line's lock change the word.
-        self.0.store(
-            (readers * READER) | if waiters { WAITERS } else { 0 },
-            Release,
-        );
+    /// Takes back a share that was added for nobody. By who has another one, under the line's lock.
+    pub(super) fn take_share(&self) {
+        // Relaxed: nobody had it.
+        self.0.fetch_sub(READER, Relaxed);
     }
 
-    /// Whoever has the lock exclusively leaves it to a writer that was taken out of the line. As `pass_to_readers`.
-    pub(super) fn pass_to_writer(&self, waiters: bool) {
-        // Relaxed: the wait's end brings the new writer what the old one did.
-        self.0
-            .store(WRITER | if waiters { WAITERS } else { 0 }, Relaxed);
+    /// Whoever has the lock exclusively leaves it. Under the line's lock; `waiters`: whether somebody is left there.
+    pub(super) fn leave(&self, waiters: bool) {
+        // Release: as in `unlock_read`. A store will do: while `WRITER` is set only those under the line's lock change the word.
+        self.0.store(if waiters { WAITERS } else { 0 }, Release);
     }
 
     /// Whether nobody has the lock. By who has it alone.
@@ -173,133 +172,136 @@ impl RwLockWord {
     }
 }
 
-/// The steps of `raw_rwlock`, with a line of flags beside the threads that wait.
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::*;
     use std::collections::VecDeque;
 
-    use loom::cell::UnsafeCell;
-    use loom::sync::atomic::AtomicUsize;
+    use loom::cell::Cell;
+    use loom::sync::atomic::AtomicU32;
     use loom::sync::{Arc, Mutex, MutexGuard};
-    use loom::thread::{self, Thread};
+    use loom::thread;
 
-    use super::*;
+    /// What a waiter's wait is: under way, ended by a claim, or ended by its deadline. The first change counts.
+    const WAITS: u32 = 0;
+    const RETRY: u32 = 1;
+    const HANDED: u32 = 2;
+    const TIMED_OUT: u32 = 3;
 
-    const WAITS: usize = 0;
-    const RETRY: usize = 1;
-    const HANDED: usize = 2;
-    const GONE: usize = 3;
-
+    /// One in the line.
     struct Waiter {
-        reads: bool,
-        ended: AtomicUsize,
-        thread: Thread,
+        reader: bool,
+        wait: AtomicU32,
+        thread: thread::Thread,
     }
 
     impl Waiter {
-        fn new(reads: bool) -> Arc<Self> {
+        fn new(reader: bool) -> Arc<Self> {
             Arc::new(Self {
-                reads,
-                ended: AtomicUsize::new(WAITS),
+                reader,
+                wait: AtomicU32::new(WAITS),
                 thread: thread::current(),
             })
         }
 
-        fn park(&self) -> usize {
+        /// Ends its wait, if nothing has. From here on it may go on: it was not asleep perhaps.
+        fn claim(&self, with: u32) -> bool {
+            let claim = self.wait.compare_exchange(WAITS, with, AcqRel, Acquire);
+            claim.is_ok()
+        }
+
+        /// What has ended its wait.
+        fn park(&self) -> u32 {
             loop {
-                match self.ended.load(Acquire) {
+                match self.wait.load(Acquire) {
                     WAITS => thread::park(),
                     ended => return ended,
                 }
             }
         }
-
-        fn claim(&self, tag: usize) -> bool {
-            let claim = self.ended.compare_exchange(WAITS, tag, Release, Relaxed);
-            claim.is_ok()
-        }
     }
 
     type Line<'a> = MutexGuard<'a, VecDeque<Arc<Waiter>>>;
 
-    struct Raw {
+    /// A lock, step by step as in `raw_rwlock.rs`.
+    struct Model {
         word: RwLockWord,
         line: Mutex<VecDeque<Arc<Waiter>>>,
-        value: UnsafeCell<u32>,
-        handing: bool,
+        /// Whether all writers have waited for so long that they are handed the lock.
+        hands_over: bool,
+        value: Cell<u32>,
     }
 
-    impl Raw {
-        fn read(&self) {
+    impl Model {
+        fn new(hands_over: bool) -> Arc<Self> {
+            Arc::new(Self {
+                word: RwLockWord::new(),
+                line: Mutex::new(VecDeque::new()),
+                hands_over,
+                value: Cell::new(0),
+            })
+        }
+
+        /// `impatient`: its time is up as soon as it waits. Whether it has a share.
+        fn read(&self, impatient: bool) -> bool {
             if self.word.try_read() {
-                return;
+                return true;
             }
-            let me = Waiter::new(true);
+            let waiter = Waiter::new(true);
             {
                 let mut line = self.line.lock().unwrap();
                 if self.word.read_or_wait(line.is_empty()) {
-                    return;
+                    return true;
                 }
-                line.push_back(me.clone());
+                line.push_back(waiter.clone());
             }
-            assert_eq!(me.park(), HANDED);
-            self.was_handed();
+            if impatient && waiter.claim(TIMED_OUT) {
+                self.leave(&waiter);
+                return false;
+            }
+            waiter.park() == HANDED
         }
 
-        fn was_handed(&self) -> bool {
-            drop(self.line.lock().unwrap());
-            true
-        }
-
-        fn write(&self) {
-            if self.word.try_write() {
-                return;
-            }
-            loop {
-                let me = Waiter::new(false);
-                {
-                    let mut line = self.line.lock().unwrap();
-                    if self.word.write_or_wait() {
-                        return;
-                    }
-                    line.push_front(me.clone());
-                }
-                let has = match me.park() {
-                    HANDED => self.was_handed(),
-                    _ => self.word.try_write(),
-                };
-                if has {
-                    return;
-                }
-            }
-        }
-
-        /// One whose time is up at once. Whether it has the lock.
-        fn write_impatiently(&self) -> bool {
+        /// As `read`; whether it has the lock.
+        fn write(&self, impatient: bool) -> bool {
             if self.word.try_write() {
                 return true;
             }
-            let me = Waiter::new(false);
-            {
-                let mut line = self.line.lock().unwrap();
-                if self.word.write_or_wait() {
+            let mut first_time = true;
+            loop {
+                let waiter = Waiter::new(false);
+                {
+                    let mut line = self.line.lock().unwrap();
+                    if self.word.write_or_wait() {
+                        return true;
+                    }
+                    match first_time {
+                        true => line.push_back(waiter.clone()),
+                        false => line.push_front(waiter.clone()),
+                    }
+                }
+                if impatient && waiter.claim(TIMED_OUT) {
+                    self.leave(&waiter);
+                    self.admit();
+                    return false;
+                }
+                if waiter.park() == HANDED {
                     return true;
                 }
-                line.push_back(me.clone());
-            }
-            let has = match me.ended.compare_exchange(WAITS, GONE, Acquire, Acquire) {
-                Ok(_) => {
-                    let mut line = self.line.lock().unwrap();
-                    line.retain(|other| !Arc::ptr_eq(other, &me));
-                    false
+                first_time = false;
+                if self.word.try_write() {
+                    return true;
                 }
-                Err(HANDED) => self.was_handed(),
-                Err(_) => self.word.try_write(),
-            };
-            if !has {
-                self.admit();
+                if impatient {
+                    self.admit();
+                    return false;
+                }
             }
-            has
+        }
+
+        fn leave(&self, waiter: &Arc<Waiter>) {
+            let mut line = self.line.lock().unwrap();
+            line.retain(|other| !Arc::ptr_eq(other, waiter));
         }
 
         fn unlock_read(&self) {
@@ -314,43 +316,33 @@ mod loom_tests {
             }
         }
 
-        fn take_readers(line: &mut Line<'_>) -> Vec<Arc<Waiter>> {
-            let mut taken = Vec::new();
-            while line.front().is_some_and(|first| first.reads) {
-                let first = line.pop_front().unwrap();
-                if first.claim(HANDED) {
-                    taken.push(first);
-                }
+        fn downgrade(&self) {
+            if self.word.downgrade() {
+                self.admit();
             }
-            taken
-        }
-
-        fn wake(taken: Vec<Arc<Waiter>>) {
-            taken.iter().for_each(|waiter| waiter.thread.unpark());
         }
 
         fn pass_on(&self) {
-            let mut line = self.line.lock().unwrap();
-            let readers = Self::take_readers(&mut line);
-            if !readers.is_empty() {
-                self.word
-                    .pass_to_readers(readers.len() as u64, !line.is_empty());
-                drop(line);
-                return Self::wake(readers);
-            }
-            let tag = if self.handing { HANDED } else { RETRY };
-            let mut claimed = None;
-            while line.front().is_some_and(|first| !first.reads) {
-                let first = line.pop_front().unwrap();
-                if first.claim(tag) {
-                    claimed = Some(first);
-                    break;
+            loop {
+                let line = self.line.lock().unwrap();
+                if line.front().is_none_or(|first| !first.reader) {
+                    return self.pass_to_writer(line);
+                }
+                let _ = self.word.downgrade();
+                if !self.let_in(line) {
+                    return;
                 }
             }
+        }
+
+        fn pass_to_writer(&self, mut line: Line<'_>) {
+            let with = if self.hands_over { HANDED } else { RETRY };
+            let claimed = take(&mut line, false, with);
             let waiters = !line.is_empty();
-            match claimed.is_some() && self.handing {
-                true => self.word.pass_to_writer(waiters),
-                false => self.word.pass_to_readers(0, waiters),
+            match claimed.is_some() && self.hands_over {
+                true if waiters => {}
+                true => self.word.nobody_waits(),
+                false => self.word.leave(waiters),
             }
             drop(line);
             match claimed {
@@ -361,104 +353,158 @@ mod loom_tests {
         }
 
         fn admit(&self) {
-            let mut line = self.line.lock().unwrap();
+            let line = self.line.lock().unwrap();
             if line.is_empty() {
-                return self.word.nobody_waits();
-            }
-            if !self.word.try_share() {
+                self.word.nobody_waits();
                 return;
             }
-            let readers = Self::take_readers(&mut line);
-            readers.iter().for_each(|_| self.word.add_share());
+            if self.word.try_share() && self.let_in(line) {
+                self.pass_on();
+            }
+        }
+
+        fn let_in(&self, mut line: Line<'_>) -> bool {
+            let mut readers = Vec::new();
+            loop {
+                self.word.add_share();
+                match take(&mut line, true, HANDED) {
+                    Some(reader) => readers.push(reader),
+                    None => break,
+                }
+            }
+            self.word.take_share();
             if line.is_empty() {
                 self.word.nobody_waits();
             }
             drop(line);
-            Self::wake(readers);
-            self.unlock_read();
+            readers.iter().for_each(|reader| reader.thread.unpark());
+            self.word.unlock_read() && self.word.last_reader()
         }
 
-        /// With the lock: loom reports a writer beside anybody else as a race.
-        fn change(&self) {
-            self.value.with_mut(|_| ());
+        /// By who has a share: loom checks that nobody writes.
+        fn value(&self) -> u32 {
+            self.value.get()
         }
 
-        fn look(&self) {
-            self.value.with(|_| ());
+        /// By who has the lock: loom checks that nobody else is here.
+        fn add(&self) {
+            self.value.set(self.value.get() + 1);
+        }
+
+        /// One that writes, and whether it did.
+        fn writer(&self, impatient: bool) -> u32 {
+            let locked = self.write(impatient);
+            if locked {
+                self.add();
+                self.unlock_write();
+            }
+            u32::from(locked)
+        }
+
+        fn reader(&self, impatient: bool) {
+            if self.read(impatient) {
+                self.value();
+                self.unlock_read();
+            }
+        }
+
+        /// By who comes last: the lock is free, nobody is in the line, and it was written so many times.
+        fn assert_written(&self, times: u32) {
+            assert!(self.word.is_free(), "nobody has it: {:?}", self.word);
+            assert!(self.write(false));
+            assert_eq!(self.value(), times);
+            self.unlock_write();
+            assert!(self.line.lock().unwrap().is_empty());
         }
     }
 
-    fn model(handing: bool, act: [fn(&Raw); 3]) {
-        loom::model(move || {
-            let raw = Arc::new(Raw {
-                word: RwLockWord::new(),
-                line: Mutex::new(VecDeque::new()),
-                value: UnsafeCell::new(0),
-                handing,
-            });
-            let [first, second, third] = act;
-            let threads = [first, second].map(|act| {
-                let raw = raw.clone();
-                thread::spawn(move || act(&raw))
-            });
-            third(&raw);
-            for thread in threads {
-                thread.join().unwrap();
+    /// Takes the first one out of the line that waits still, as long as it is a reader, or a writer.
+    fn take(line: &mut Line<'_>, reader: bool, with: u32) -> Option<Arc<Waiter>> {
+        while line.front().is_some_and(|first| first.reader == reader) {
+            let first = line.pop_front()?;
+            if first.claim(with) {
+                return Some(first);
             }
-            assert!(raw.word.is_free() && raw.line.lock().unwrap().is_empty());
+        }
+        None
+    }
+
+    /// Runs `one` and `other` beside a writer.
+    fn beside_a_writer(
+        hands_over: bool,
+        one: impl Fn(&Model) -> u32 + Copy + Send + Sync + 'static,
+        other: impl Fn(&Model) -> u32 + Copy + Send + Sync + 'static,
+    ) {
+        loom::model(move || {
+            let model = Model::new(hands_over);
+            let theirs = model.clone();
+            let first = thread::spawn(move || one(&theirs));
+            let theirs = model.clone();
+            let second = thread::spawn(move || other(&theirs));
+            let written = model.writer(false);
+            let more = first.join().unwrap() + second.join().unwrap();
+            model.assert_written(written + more);
         });
     }
 
-    fn reads(raw: &Raw) {
-        raw.read();
-        raw.look();
-        raw.unlock_read();
+    fn reads(model: &Model) -> u32 {
+        model.reader(false);
+        0
     }
 
-    fn writes(raw: &Raw) {
-        raw.write();
-        raw.change();
-        raw.unlock_write();
+    fn writes(model: &Model) -> u32 {
+        model.writer(false)
     }
 
-    fn writes_or_leaves(raw: &Raw) {
-        if raw.write_impatiently() {
-            raw.change();
-            raw.unlock_write();
-        }
-    }
-
-    fn writes_then_reads(raw: &Raw) {
-        raw.write();
-        raw.change();
-        if raw.word.downgrade() {
-            raw.admit();
-        }
-        raw.look();
-        raw.unlock_read();
+    fn writes_and_reads(model: &Model) -> u32 {
+        assert!(model.write(false));
+        model.add();
+        model.downgrade();
+        model.value();
+        model.unlock_read();
+        1
     }
 
     #[test]
-    fn loom_readers_and_a_writer() {
-        model(false, [reads, writes, reads]);
-        model(true, [reads, writes, reads]);
+    fn loom_rwlock_word_two_readers() {
+        beside_a_writer(false, reads, reads);
     }
 
     #[test]
-    fn loom_writers_and_a_reader() {
-        model(false, [writes, writes, reads]);
-        model(true, [writes, writes, reads]);
+    fn loom_rwlock_word_a_reader_and_a_writer() {
+        beside_a_writer(false, reads, writes);
     }
 
     #[test]
-    fn loom_a_writer_leaves_the_line() {
-        model(false, [reads, writes_or_leaves, reads]);
-        model(false, [writes, writes_or_leaves, reads]);
-        model(true, [writes, writes_or_leaves, writes]);
+    fn loom_rwlock_word_a_reader_and_a_writer_that_is_handed_it() {
+        beside_a_writer(true, reads, writes);
     }
 
     #[test]
-    fn loom_a_writer_becomes_a_reader() {
-        model(false, [writes_then_reads, writes, reads]);
+    fn loom_rwlock_word_downgraded() {
+        beside_a_writer(false, reads, writes_and_reads);
+    }
+
+    #[test]
+    fn loom_rwlock_word_handed_over_and_downgraded() {
+        beside_a_writer(true, reads, writes_and_reads);
+    }
+
+    #[test]
+    fn loom_rwlock_word_a_writer_leaves() {
+        beside_a_writer(false, reads, |model| model.writer(true));
+    }
+
+    #[test]
+    fn loom_rwlock_word_a_writer_leaves_or_is_handed_it() {
+        beside_a_writer(true, writes, |model| model.writer(true));
+    }
+
+    #[test]
+    fn loom_rwlock_word_a_reader_leaves() {
+        beside_a_writer(false, reads, |model| {
+            model.reader(true);
+            0
+        });
     }
 }

@@ -418,6 +418,14 @@ impl Semaphore {
         self.line.lock().closed
     }
 
+    /// Permits that were given come back. More than `MAX_PERMITS` may be free then, if others were added meanwhile; that is nothing to
+    /// fail for.
+    fn take_back(&self, count: usize) {
+        let mut line = self.line.lock();
+        line.permits = line.permits.saturating_add(count);
+        grant(line);
+    }
+
     fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
         let mut line = self.line.lock();
         if line.closed {
@@ -597,7 +605,7 @@ macro_rules! permits {
         impl $(<$lifetime>)? Drop for $permit $(<$lifetime>)? {
             fn drop(&mut self) {
                 if self.count != 0 {
-                    self.semaphore.add_permits(self.count);
+                    self.semaphore.take_back(self.count);
                 }
             }
         }

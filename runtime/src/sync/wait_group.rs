@@ -116,8 +116,8 @@ impl WaitGroup {
             return Ok(());
         }
         let mut line = inner.0.lock();
-        if !line.delist(place.as_ref()) {
-            // The last one left in the last moment.
+        if *line == 0 {
+            // The last one left in the last moment, and wakes those in the line one by one: this one may be there still.
             return Ok(());
         }
         *line += 1;
@@ -158,5 +158,40 @@ impl fmt::Debug for WaitGroup {
         f.debug_struct("WaitGroup")
             .field("members", &self.members())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last member has left, and those who wait are being woken, one by one: one whose time is up meanwhile is no member
+    /// of anything.
+    #[test]
+    fn a_group_that_is_done_stays_so() {
+        for limit in (1..).map(|power| Duration::from_millis(1 << power)) {
+            let group = WaitGroup::new();
+            let inner = group.inner.clone();
+            std::mem::forget(group.clone());
+            let waiter = std::thread::spawn(move || group.wait_timeout(limit));
+            let waits = loop {
+                let mut line = inner.0.lock();
+                if !line.is_empty() {
+                    *line = 0;
+                    break true;
+                }
+                drop(line);
+                if waiter.is_finished() {
+                    break false;
+                }
+                std::thread::yield_now();
+            };
+            let result = waiter.join().unwrap();
+            if waits {
+                assert!(result.is_ok());
+                assert_eq!(*inner.0.lock(), 0);
+                return;
+            }
+        }
     }
 }
