@@ -23,6 +23,7 @@ use std::thread::{self, Thread, ThreadId};
 use crate::base::lock::lock;
 use crate::base::say::say;
 use crate::greenlet::{GreenletRef, Myself, Renewed, Token};
+use crate::home::Errno;
 use crate::park::Wait;
 
 /// Relaxed: a hint. What is not entered is not found.
@@ -244,41 +245,46 @@ impl Graph {
     }
 }
 
+/// Does something with the graph. errno stays what it was, though whoever finds the lock taken asks the kernel.
+fn with_graph<R>(act: impl FnOnce(&mut Graph) -> R) -> R {
+    let errno = Errno::save();
+    let result = act(&mut lock(GRAPH.get()));
+    errno.restore();
+    result
+}
+
 /// The caller has taken this lock.
 #[cold]
 pub(crate) fn took(taken: Lock) {
     let who = Who::current();
-    let mut graph = lock(GRAPH.get());
-    graph
-        .had
-        .entry(taken.address)
-        .or_default()
-        .push((who, taken));
+    with_graph(|graph| {
+        let holders = graph.had.entry(taken.address).or_default();
+        holders.push((who, taken));
+    });
 }
 
 /// The caller is going to give this lock back. With `None`, it is gone.
 #[cold]
 pub(crate) fn gives(address: usize, how: Option<How>) {
     let key = Who::current().key();
-    let mut graph = lock(GRAPH.get());
-    let Some(holders) = graph.had.get_mut(&address) else {
-        return;
-    };
-    let gone = match how {
-        None => std::mem::take(holders),
-        Some(how) => {
-            let mine = |(who, had): &(Who, Lock)| who.key() == key && had.how == how;
-            let place = holders.iter().rposition(mine);
-            place
-                .map(|place| holders.swap_remove(place))
-                .into_iter()
-                .collect()
+    let gone = with_graph(|graph| {
+        let holders = graph.had.get_mut(&address)?;
+        let gone: Vec<_> = match how {
+            None => std::mem::take(holders),
+            Some(how) => {
+                let mine = |(who, had): &(Who, Lock)| who.key() == key && had.how == how;
+                let place = holders.iter().rposition(mine);
+                place
+                    .map(|place| holders.swap_remove(place))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        if holders.is_empty() {
+            graph.had.remove(&address);
         }
-    };
-    if holders.is_empty() {
-        graph.had.remove(&address);
-    }
-    drop(graph);
+        Some(gone)
+    });
     // Outside the lock: it may be the last that is known of a greenlet.
     drop(gone);
 }
@@ -306,16 +312,22 @@ impl Waiting {
     fn enter(wanted: Wanted, wait: &Wait) -> Self {
         let who = Who::current();
         let key = who.key();
-        let mut graph = lock(GRAPH.get());
-        graph.count += 1;
-        let waiter = Waiter {
-            who,
-            wanted,
-            wait: wait.token(0),
-            number: graph.count,
-        };
-        graph.waiting.insert(key, waiter);
-        let report = graph.cycle(key).map(|cycle| graph.report(&cycle));
+        let wait = wait.token(0);
+        let (report, before) = with_graph(|graph| {
+            graph.count += 1;
+            let number = graph.count;
+            let waiter = Waiter {
+                who,
+                wanted,
+                wait,
+                number,
+            };
+            let before = graph.waiting.insert(key, waiter);
+            let report = graph.cycle(key).map(|cycle| graph.report(&cycle));
+            (report, before)
+        });
+        // Outside the lock, as in `gives`.
+        drop(before);
         Self { key, report }
     }
 
@@ -329,8 +341,8 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let gone = lock(GRAPH.get()).waiting.remove(&self.key);
-        // Outside the lock.
+        let gone = with_graph(|graph| graph.waiting.remove(&self.key));
+        // Outside the lock, as in `gives`.
         drop(gone);
     }
 }
