@@ -198,7 +198,7 @@ where
     unsafe fn refuse(header: NonNull<Header>, why: NeverRan) -> Unrun {
         // SAFETY: alive: the greenlet is not done.
         if unsafe { header.as_ref() }.state.has_result() {
-            // Given up while it dropped its own result.
+            // Given up while it dropped its own result, or values of its own.
             return Unrun(Box::new(()));
         }
         // SAFETY: before its result the body is the holder's.

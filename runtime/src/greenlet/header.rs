@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
 
 use super::cell::Unrun;
+use super::locals::Locals;
 use super::stack_mark::{Mark, StackMark};
 use super::state::State;
 use super::token::Token;
@@ -114,6 +115,9 @@ pub(crate) struct Header {
     /// See `state`: who owns the joiner slot.
     pub(super) joiner: UnsafeCell<Option<Token>>,
     pub(crate) waits_for: WaitsFor,
+    /// # Invariant
+    /// Touched by the running greenlet only.
+    pub(super) locals: Locals,
     pub(crate) id: u64,
     pub(crate) name: Option<Box<str>>,
     pub(crate) site: &'static Location<'static>,
@@ -165,6 +169,7 @@ impl Header {
             (&raw mut (*place).schedule).write(schedule);
             (&raw mut (*place).joiner).write(UnsafeCell::new(None));
             (&raw mut (*place).waits_for).write(WaitsFor::new());
+            (&raw mut (*place).locals).write(Locals::new());
             (&raw mut (*place).id).write(origin.id);
             (&raw mut (*place).name).write(origin.name);
             (&raw mut (*place).site).write(origin.site);
@@ -400,6 +405,7 @@ const _: fn() = || {
 };
 
 /// The header that a slot's pointer names, or `None` outside greenlets.
+#[inline]
 pub(super) fn from_slot(greenlet: *const ()) -> Option<NonNull<Header>> {
     NonNull::new(greenlet.cast_mut().cast())
 }

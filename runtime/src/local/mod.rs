@@ -1,0 +1,6 @@
+//! Floor 10: values that belong to whoever runs: greenlet-locals, and what is bound for the run of a closure.
+
+mod cells;
+mod key;
+
+pub use key::{AccessError, LocalKey};
