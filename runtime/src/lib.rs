@@ -139,7 +139,7 @@ mod time;
 mod timer;
 
 pub use greenlet::Greenlet;
-pub use local::{AccessError, LocalKey};
+pub use local::{AccessError, LocalKey, ScopedValue};
 pub use runtime::{
     Builder, Handle, Homes, JoinError, JoinHandle, Runtime, RuntimeBuilder, ShutdownError, spawn,
     spawn_local,

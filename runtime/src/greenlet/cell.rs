@@ -43,7 +43,7 @@ enum Body<F, T> {
     Empty,
 }
 
-/// The closure of a greenlet that never ran. To be dropped in the greenlet's home, by `drop_here`: it need not be `Send`.
+/// The closure of a greenlet that never ran, and what was bound for it. To be dropped in the greenlet's home, by `drop_here`: it need not be `Send`.
 #[must_use]
 pub(crate) struct Unrun(Box<dyn Erased>);
 
@@ -212,7 +212,8 @@ where
         // SAFETY: the caller stands for the greenlet.
         unsafe { Self::set_result(header, Err(failure)) };
         match closure {
-            Body::Closure(f) => Unrun(Box::new(f)),
+            // SAFETY: alive: the greenlet is not done.
+            Body::Closure(f) => Unrun(Box::new((f, unsafe { header.as_ref() }.inherited.take()))),
             _ => Unrun(Box::new(())),
         }
     }

@@ -23,6 +23,7 @@ pub(super) extern "C" fn entry(transfer: Transfer) -> ! {
         header = unsafe {
             (header.as_ref().vtable().run)(header);
             header.as_ref().locals.end();
+            header.as_ref().inherited.end();
             end(header)
         };
     }

@@ -5,6 +5,7 @@
 //! - `memory`: where cells lie;
 //! - `wait_word`, `state`, `stack_mark`, `waits_for`: the atomic words, one file each;
 //! - `locals`: the values of which each greenlet has its own;
+//! - `inherited`: what is bound for the run of a closure, and passed on to who is spawned there;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
@@ -21,6 +22,7 @@ mod cell;
 mod entry;
 mod handle;
 mod header;
+mod inherited;
 mod locals;
 mod memory;
 mod overflow;
@@ -44,6 +46,7 @@ pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
+pub(crate) use inherited::{Key, bind, with_bound};
 pub(crate) use locals::{Gone, Local};
 pub(crate) use overflow::OverflowWatch;
 pub(crate) use renewed::Renewed;

@@ -2,5 +2,7 @@
 
 mod cells;
 mod key;
+mod scoped;
 
 pub use key::{AccessError, LocalKey};
+pub use scoped::ScopedValue;
