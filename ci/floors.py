@@ -19,7 +19,7 @@ row of one module, the files that may, relative to the module's directory. Files
 Rules:
 1. Code of a module names only modules of lower floors and itself: not a sibling, not a higher floor, not the crate's
    root (the façade re-exports; the module that defines the item is to be named). `use` trees and plain paths count,
-   through `crate::` and through `super::`; comments, strings and `#[cfg(test)]` items do not.
+   through `crate::` and through `super::`; what a macro takes from the façade by `$crate::`, comments, strings and `#[cfg(test)]` items do not.
 2. A file has `#![forbid(unsafe_code)]` or is allowed unsafe code by the table. In lib.rs that attribute would cover
    the whole crate, and in a mod.rs all its files, so these must contain no `unsafe` instead.
 3. Every module has a row, and every row a module.
@@ -186,8 +186,12 @@ class Source:
                 for where, path in trees:
                     self._name(where, path, base, False)
             elif kind == "ident" and text in ("crate", "super", "self") and after[:1] == ["::"]:
+                # After `$crate` it is the user's crate that names the façade.
+                by_users = toks[i - 1][1] == "$"
                 path, i = plain_path(toks, i)
-                called = i < len(toks) and toks[i][1] == "!" and toks[i + 1 : i + 2] and toks[i + 1][1] != "="
+                called = by_users or (
+                    i < len(toks) and toks[i][1] == "!" and toks[i + 1 : i + 2] and toks[i + 1][1] != "="
+                )
                 self._name(line, path, base, called)
             else:
                 self.uses_unsafe |= kind == "ident" and text == "unsafe"
@@ -412,7 +416,7 @@ FORBID = "#![forbid(unsafe_code)]\n"
 # Each must pass: (file, text).
 FIXTURE_CLEAN = {
     "lib.rs": "//! Doc.\nmod base;\nmod net;\nmod park;\nmod timer;\npub use net::Tcp;\npub use crate::park::park;\n",
-    "base/mod.rs": "//! use crate::net::Tcp;\nmacro_rules! helper { () => {} }\npub struct Word;\npub mod list;\n",
+    "base/mod.rs": "//! use crate::net::Tcp;\nmacro_rules! helper { () => { $crate::Tcp } }\npub struct Word;\npub mod list;\n",
     "base/list.rs": "use super::Word;\n/* use crate::net::Tcp; /* nested */ crate::net */\npub struct List(Word);\n",
     "park/mod.rs": FORBID
     + 'use crate::base::{Word, list::{self, List}};\nmod list;\nconst TEXT: &str = "crate::net";\n'

@@ -125,6 +125,7 @@ mod context;
 mod greenlet;
 mod home;
 mod io;
+mod local;
 pub mod net;
 mod park;
 mod reactor;
@@ -138,6 +139,7 @@ mod time;
 mod timer;
 
 pub use greenlet::Greenlet;
+pub use local::{AccessError, LocalKey, ScopedValue};
 pub use runtime::{
     Builder, Handle, Homes, JoinError, JoinHandle, Runtime, RuntimeBuilder, ShutdownError, spawn,
     spawn_local,

@@ -5,6 +5,7 @@
 //! and tells how long that took: what starts and ends a runtime is never counted.
 
 mod channel;
+mod local;
 mod lock;
 mod queue;
 mod spawn;
@@ -33,6 +34,7 @@ fn main() {
     wake::bench(&mut criterion);
     timer::bench(&mut criterion);
     queue::bench(&mut criterion);
+    local::bench(&mut criterion);
     lock::bench(&mut criterion);
     channel::bench(&mut criterion);
     tcp::bench(&mut criterion);

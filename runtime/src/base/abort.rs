@@ -4,6 +4,8 @@
 //! protocol that an early exit would tear. A guard of this kind is alive there; `disarm` it on the way out.
 #![forbid(unsafe_code)]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::say::say;
 
 /// Aborts the process when it is dropped, which happens when a panic passes it.
@@ -19,6 +21,16 @@ impl AbortOnUnwind {
     /// The guarded code has ended well.
     pub(crate) fn disarm(self) {
         std::mem::forget(self);
+    }
+}
+
+/// Runs user code that is not to panic where nobody below would catch that: a panic aborts the process, with a message that names
+/// `place`. Without something that catches, std would abort by itself and name nothing.
+pub(crate) fn run_or_abort(place: &'static str, f: impl FnOnce()) {
+    let guard = AbortOnUnwind::new(place);
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(()) => guard.disarm(),
+        Err(_) => drop(guard),
     }
 }
 

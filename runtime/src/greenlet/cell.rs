@@ -43,7 +43,7 @@ enum Body<F, T> {
     Empty,
 }
 
-/// The closure of a greenlet that never ran. To be dropped in the greenlet's home, by `drop_here`: it need not be `Send`.
+/// The closure of a greenlet that never ran, and what was bound for it. To be dropped in the greenlet's home, by `drop_here`: it need not be `Send`.
 #[must_use]
 pub(crate) struct Unrun(Box<dyn Erased>);
 
@@ -198,7 +198,7 @@ where
     unsafe fn refuse(header: NonNull<Header>, why: NeverRan) -> Unrun {
         // SAFETY: alive: the greenlet is not done.
         if unsafe { header.as_ref() }.state.has_result() {
-            // Given up while it dropped its own result.
+            // Given up while it dropped its own result, or values of its own.
             return Unrun(Box::new(()));
         }
         // SAFETY: before its result the body is the holder's.
@@ -212,7 +212,8 @@ where
         // SAFETY: the caller stands for the greenlet.
         unsafe { Self::set_result(header, Err(failure)) };
         match closure {
-            Body::Closure(f) => Unrun(Box::new(f)),
+            // SAFETY: alive: the greenlet is not done.
+            Body::Closure(f) => Unrun(Box::new((f, unsafe { header.as_ref() }.inherited.take()))),
             _ => Unrun(Box::new(())),
         }
     }

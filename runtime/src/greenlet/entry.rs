@@ -18,9 +18,12 @@ pub(super) extern "C" fn entry(transfer: Transfer) -> ! {
     unsafe { &*slot.carrier().cast::<Carrier>() }.set_switching(false);
     let mut header = from_slot(slot.greenlet()).expect("a running greenlet is in its slot");
     loop {
-        // SAFETY: the header is alive until the greenlet is done. Called once for each, in the greenlet, on its own stack.
+        // SAFETY: the header is alive until the greenlet is done. Each is called once for each, in the greenlet, on its own
+        // stack; nothing else of it runs.
         header = unsafe {
             (header.as_ref().vtable().run)(header);
+            header.as_ref().locals.end();
+            header.as_ref().inherited.end();
             end(header)
         };
     }

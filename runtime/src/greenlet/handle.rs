@@ -180,6 +180,7 @@ pub(crate) struct Myself(NonNull<Header>);
 
 impl Myself {
     /// The greenlet that calls, or `None` on a plain thread. The value must not leave the caller's own frames.
+    #[inline]
     pub(crate) fn current() -> Option<Self> {
         // SAFETY: the slot of the caller's own identity.
         from_slot(unsafe { (*slot()).greenlet() }).map(Self)
@@ -207,6 +208,7 @@ impl Myself {
 impl Deref for Myself {
     type Target = Header;
 
+    #[inline]
     fn deref(&self) -> &Header {
         // SAFETY: a running greenlet is alive.
         unsafe { self.0.as_ref() }

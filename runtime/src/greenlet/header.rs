@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
 
 use super::cell::Unrun;
+use super::inherited::{Inherited, bequeath};
+use super::locals::Locals;
 use super::stack_mark::{Mark, StackMark};
 use super::state::State;
 use super::token::Token;
@@ -114,6 +116,12 @@ pub(crate) struct Header {
     /// See `state`: who owns the joiner slot.
     pub(super) joiner: UnsafeCell<Option<Token>>,
     pub(crate) waits_for: WaitsFor,
+    /// # Invariant
+    /// Touched by the running greenlet only.
+    pub(super) locals: Locals,
+    /// # Invariant
+    /// Empty when the header is freed: its end is in the greenlet, or with the closure of one that never ran.
+    pub(super) inherited: Inherited,
     pub(crate) id: u64,
     pub(crate) name: Option<Box<str>>,
     pub(crate) site: &'static Location<'static>,
@@ -131,7 +139,7 @@ pub(crate) struct Origin {
 
 impl Header {
     /// Writes a header with two references to `place`: the life's and the handle's. Field by field, for it is large, and
-    /// made for each greenlet.
+    /// made for each greenlet. The caller is who spawns it.
     ///
     /// # Safety
     /// `place` is memory for a header. `schedule` outlives the greenlet: it may be freed only when the greenlet is done.
@@ -165,6 +173,8 @@ impl Header {
             (&raw mut (*place).schedule).write(schedule);
             (&raw mut (*place).joiner).write(UnsafeCell::new(None));
             (&raw mut (*place).waits_for).write(WaitsFor::new());
+            (&raw mut (*place).locals).write(Locals::new());
+            (&raw mut (*place).inherited).write(bequeath());
             (&raw mut (*place).id).write(origin.id);
             (&raw mut (*place).name).write(origin.name);
             (&raw mut (*place).site).write(origin.site);
@@ -400,6 +410,7 @@ const _: fn() = || {
 };
 
 /// The header that a slot's pointer names, or `None` outside greenlets.
+#[inline]
 pub(super) fn from_slot(greenlet: *const ()) -> Option<NonNull<Header>> {
     NonNull::new(greenlet.cast_mut().cast())
 }

@@ -4,6 +4,8 @@
 //! - `cell`: the block with its closure and its result, typed, and the handle's side of it;
 //! - `memory`: where cells lie;
 //! - `wait_word`, `state`, `stack_mark`, `waits_for`: the atomic words, one file each;
+//! - `locals`: the values of which each greenlet has its own;
+//! - `inherited`: what is bound for the run of a closure, and passed on to who is spawned there;
 //! - `token`: the right to end one wait of a greenlet or of a plain thread;
 //! - `switch`: the one door to suspend and the one to run;
 //! - `entry`: the first frame on a stack;
@@ -20,6 +22,8 @@ mod cell;
 mod entry;
 mod handle;
 mod header;
+mod inherited;
+mod locals;
 mod memory;
 mod overflow;
 mod renewed;
@@ -42,6 +46,8 @@ pub(crate) use handle::{Myself, UNPARKED, is_greenlet};
 pub(crate) use header::{
     GreenletRef, Header, NOWHERE, NeverRan, Origin, Place, Runnable, Schedule, TimerKey,
 };
+pub(crate) use inherited::{Key, bind, with_bound};
+pub(crate) use locals::{Gone, Local};
 pub(crate) use overflow::OverflowWatch;
 pub(crate) use renewed::Renewed;
 pub(crate) use sys_fork::{assert_not_severed, is_severed, leave_process, watch_forks};

@@ -5,7 +5,7 @@
 //! | 0 | `RESULT` | the greenlet at its end | the result slot is written for good |
 //! | 1 | `HANDLE` | creation; cleared by the handle's drop | a `JoinHandle` lives |
 //! | 2 | `JOINER` | the handle | the joiner slot holds a token for the runner to fire |
-//! | 3 | `DONE` | the runner, after the closure and its result's owner are done | nothing of the greenlet runs any more; its stack and home may be about to be given back |
+//! | 3 | `DONE` | the runner, after the closure, its result's owner and the greenlet's own values are done | nothing of the greenlet runs any more; its stack and home may be about to be given back |
 //!
 //! Who owns the *result slot*: the greenlet until `RESULT`; then the handle if `HANDLE` was still set at that moment,
 //! otherwise the greenlet, which drops the result while it still runs in its home. A handle that is dropped later

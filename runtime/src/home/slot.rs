@@ -35,6 +35,7 @@ thread_local! {
 
 impl Slot {
     /// The running greenlet's header, or null.
+    #[inline]
     pub(crate) fn greenlet(&self) -> *const () {
         self.greenlet.get()
     }
