@@ -373,3 +373,21 @@ fn a_given_up_greenlet_keeps_them() {
         assert_eq!(drops.count(), 0);
     });
 }
+
+/// Names in the initializers are the user's, whatever the macro calls its own items, and elided lifetimes are allowed.
+#[test]
+fn names_of_the_user() {
+    fn init() -> u32 {
+        5
+    }
+    const INIT: u32 = 6;
+    const OF_THREAD: &str = "seven";
+    sward::greenlet_local! {
+        static A: u32 = init();
+        static B: u32 = const { INIT };
+        static C: &str = const { OF_THREAD };
+    }
+    let look = || (A.with(|a| *a), B.with(|b| *b), C.with(|c| *c));
+    assert_eq!(look(), (5, 6, "seven"));
+    assert_eq!(sward::spawn(look).join().unwrap(), (5, 6, "seven"));
+}

@@ -16,6 +16,7 @@ sward::greenlet_local! {
 }
 
 thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "the lazy kind is measured")]
     static LAZY_OF_THREAD: Cell<u64> = Cell::new(black_box(0));
     static CONSTANT_OF_THREAD: Cell<u64> = const { Cell::new(0) };
 }
@@ -24,7 +25,8 @@ static BOUND: ScopedValue<u64> = ScopedValue::new();
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("local");
-    let routines: [(&str, fn(u64) -> Duration); 5] = [
+    type Routine = fn(u64) -> Duration;
+    let routines: [(&str, Routine); 5] = [
         ("greenlet_local", |times| repeat(times, || LAZY.with(count))),
         ("greenlet_local const", |times| {
             repeat(times, || CONSTANT.with(count))

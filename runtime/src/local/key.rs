@@ -50,14 +50,13 @@ macro_rules! greenlet_local {
     ($(#[$attribute:meta])* $vis:vis static $name:ident: $type:ty = const $init:block) => {
         $(#[$attribute])*
         $vis static $name: $crate::LocalKey<$type> = {
-            const INIT: $type = $init;
-            fn init() -> $type {
-                INIT
-            }
+            // Names that nobody else has: the user's would be taken for these, for items of a macro have no hygiene.
+            #[allow(clippy::declare_interior_mutable_const)]
+            const __SWARD_LOCAL_INIT: $type = $init;
             ::std::thread_local! {
-                static OF_THREAD: $type = const { INIT };
+                static __SWARD_LOCAL_OF_THREAD: $type = const { $init };
             }
-            $crate::LocalKey::__new(init, &OF_THREAD)
+            $crate::LocalKey::__new(|| __SWARD_LOCAL_INIT, &__SWARD_LOCAL_OF_THREAD)
         };
     };
     ($(#[$attribute:meta])* $vis:vis static $name:ident: $type:ty = $init:expr; $($rest:tt)*) => {
@@ -67,13 +66,13 @@ macro_rules! greenlet_local {
     ($(#[$attribute:meta])* $vis:vis static $name:ident: $type:ty = $init:expr) => {
         $(#[$attribute])*
         $vis static $name: $crate::LocalKey<$type> = {
-            fn init() -> $type {
+            fn __sward_local_init() -> $type {
                 $init
             }
             ::std::thread_local! {
-                static OF_THREAD: $type = init();
+                static __SWARD_LOCAL_OF_THREAD: $type = __sward_local_init();
             }
-            $crate::LocalKey::__new(init, &OF_THREAD)
+            $crate::LocalKey::__new(__sward_local_init, &__SWARD_LOCAL_OF_THREAD)
         };
     };
 }
