@@ -262,7 +262,6 @@ fn same(left: impl ToString, right: impl ToString) {
 /// | `sender.send_from(&mut option)` | the same; the value is taken out of the `Option`, and left there if another arm is chosen | the same |
 /// | `handle.join()` | the greenlet has ended | as that of the method. The handle must be mutable and stays; its value is gone |
 /// | `event.wait()`, `notify.wait()` | the event is set, or there is a notification | `()` |
-/// | `receiver.changed()` | a watched value has changed, or nobody can change it any more | as that of the method |
 /// | `listener.accept()` | there is a connection | as that of the method |
 /// | `stream.read(&mut buffer)` | there are bytes, or the end, or an error | as that of the method |
 ///

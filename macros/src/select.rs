@@ -16,13 +16,12 @@ use syn::{Error, Expr, ExprMethodCall, Ident, Pat, Token, parenthesized, token};
 use crate::options::{Errors, bare};
 
 /// What can be waited for, as methods.
-const METHODS: [&str; 8] = [
+const METHODS: [&str; 7] = [
     "recv",
     "send",
     "send_from",
     "join",
     "wait",
-    "changed",
     "accept",
     "read",
 ];
