@@ -67,6 +67,8 @@ arguments() {
 cases() {
     case $1 in
     scheduling_reports) echo SWARD_TEST_CASES=2 ;;
+    # Each of their cases is done by greenlets, by threads and by both.
+    sync_* | channel_* | select_*) echo SWARD_TEST_CASES=4 ;;
     esac
 }
 
