@@ -18,7 +18,7 @@ use crate::park::{Ended, Reason, Wait};
 pub(super) trait Buffer {
     type Message;
 
-    /// Puts a message, unless there is no room.
+    /// Puts a message, unless there is no room or the buffer is closed.
     fn try_push(&self, value: Self::Message) -> Result<(), Self::Message>;
     /// Takes a message, if there is one.
     fn try_pop(&self) -> Option<Self::Message>;
@@ -30,6 +30,9 @@ pub(super) trait Buffer {
     fn len(&self) -> usize;
     /// How many there may be.
     fn capacity(&self) -> Option<usize>;
+    /// Nothing can be put from now on, so that room which is made by throwing messages away is nobody's. Who could not put
+    /// anything because of that sees what was done before it. A buffer without a bound need not do anything: it always has room.
+    fn close(&self);
 }
 
 /// See the module.
@@ -68,7 +71,10 @@ impl<B: Buffer> Buffered<B> {
             Ok(()) => Ok(()),
             Err(value) => {
                 std::mem::forget(told);
-                Err(TrySendError::Full(value))
+                match self.receivers.is_gone() {
+                    true => Err(TrySendError::Disconnected(value)),
+                    false => Err(TrySendError::Full(value)),
+                }
             }
         }
     }
@@ -159,6 +165,7 @@ impl<B: Buffer> Buffered<B> {
     /// The last receiver has gone.
     pub(super) fn close_receivers(&self) {
         self.receivers.leave();
+        self.buffer.close();
         self.senders.end_all();
         self.clear();
     }

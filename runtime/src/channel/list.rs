@@ -49,4 +49,6 @@ impl<T> Buffer for List<T> {
     fn capacity(&self) -> Option<usize> {
         None
     }
+
+    fn close(&self) {}
 }

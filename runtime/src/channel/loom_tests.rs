@@ -110,6 +110,12 @@ impl Channel {
         }
     }
 
+    fn close_receivers(&self) {
+        self.receivers.presence.leave();
+        self.ring.close();
+        self.clear();
+    }
+
     fn clear(&self) {
         while self.ring.try_pop().is_some() {}
     }
@@ -196,12 +202,30 @@ fn loom_nothing_stays_in_a_closed_channel() {
             let channel = channel.clone();
             thread::spawn(move || {
                 if !channel.receivers.presence.is_gone() {
-                    assert!(channel.try_send(7));
+                    let _ = channel.try_send(7);
                 }
             })
         };
-        channel.receivers.presence.leave();
-        channel.clear();
+        channel.close_receivers();
+        sender.join().unwrap();
+        assert!(channel.ring.is_empty());
+    });
+}
+
+/// Room that is made by throwing messages away is nobody's: who finds none until the last receiver goes gets its message back.
+#[test]
+fn loom_no_room_in_a_closed_channel() {
+    loom::model(|| {
+        let channel = Channel::new(1);
+        assert!(channel.try_send(1));
+        let sender = {
+            let channel = channel.clone();
+            thread::spawn(move || {
+                let gone = channel.receivers.presence.is_gone();
+                assert!(gone || !channel.try_send(2));
+            })
+        };
+        channel.close_receivers();
         sender.join().unwrap();
         assert!(channel.ring.is_empty());
     });

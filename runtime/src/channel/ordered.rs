@@ -24,7 +24,13 @@ pub(super) struct Ordered<T> {
     capacity: Option<usize>,
 }
 
-enum Store<T> {
+struct Store<T> {
+    /// Nothing may be put any more.
+    closed: bool,
+    messages: Messages<T>,
+}
+
+enum Messages<T> {
     Heap {
         heap: BinaryHeap<Entry<T>>,
         compare: fn(&T, &T) -> Ordering,
@@ -68,7 +74,7 @@ impl<T> fmt::Debug for Ordered<T> {
     }
 }
 
-impl<T> Store<T> {
+impl<T> Messages<T> {
     fn len(&self) -> usize {
         match self {
             Self::Heap { heap, .. } => heap.len(),
@@ -117,7 +123,7 @@ impl<T> Taken<'_, T> {
 
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
-        let len = self.store().len();
+        let len = self.store().messages.len();
         // SeqCst: S1 of `Presence`.
         self.from.len.store(len, SeqCst);
         let mut place = self.from.store.lock();
@@ -135,20 +141,24 @@ impl<T> Ordered<T> {
     where
         T: Ord,
     {
-        let store = Store::Heap {
+        let messages = Messages::Heap {
             heap: BinaryHeap::new(),
             compare: T::cmp,
             number: 0,
         };
-        Self::new(store, capacity)
+        Self::new(messages, capacity)
     }
 
     pub(super) fn stack(capacity: Option<usize>) -> Self {
-        Self::new(Store::Stack(Vec::new()), capacity)
+        Self::new(Messages::Stack(Vec::new()), capacity)
     }
 
-    fn new(store: Store<T>, capacity: Option<usize>) -> Self {
+    fn new(messages: Messages<T>, capacity: Option<usize>) -> Self {
         assert!(capacity != Some(0), "a capacity of zero has no order");
+        let store = Store {
+            closed: false,
+            messages,
+        };
         Self {
             store: WaitQueue::new(Some(store)),
             len: AtomicUsize::new(0),
@@ -185,15 +195,19 @@ impl<T> Buffer for Ordered<T> {
     fn try_push(&self, value: T) -> Result<(), T> {
         let mut taken = self.take_store();
         let store = taken.store();
-        if self.capacity.is_some_and(|most| store.len() >= most) {
+        if store.closed
+            || self
+                .capacity
+                .is_some_and(|most| store.messages.len() >= most)
+        {
             return Err(value);
         }
-        store.push(value);
+        store.messages.push(value);
         Ok(())
     }
 
     fn try_pop(&self) -> Option<T> {
-        self.take_store().store().pop()
+        self.take_store().store().messages.pop()
     }
 
     fn is_empty(&self) -> bool {
@@ -211,5 +225,9 @@ impl<T> Buffer for Ordered<T> {
 
     fn capacity(&self) -> Option<usize> {
         self.capacity
+    }
+
+    fn close(&self) {
+        self.take_store().store().closed = true;
     }
 }

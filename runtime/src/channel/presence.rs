@@ -26,7 +26,8 @@
 //! there. Who gets in line later has had the lock later, and finds `GONE`.
 //!
 //! Who looks at the word after S1 and finds `GONE` throws away what is in the buffer, as the last receiver does after it has
-//! set it: by the argument above one of the two finds the message, so none stays in a channel that nobody receives from.
+//! set it: by the argument above one of the two finds the message, so none stays in a channel that nobody receives from. Before the last
+//! receiver does so it closes the buffer: the room that it makes is nobody's.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};

@@ -5,6 +5,8 @@
 //! it may be read, that plus one lap when it may be written again. Who advances `tail` or `head` from what the stamp says by one
 //! read-modify-write has the slot to itself until it has written the next stamp.
 //!
+//! Between the lap and the index `tail` has a bit that no stamp has: set, the ring is closed, and nobody can advance `tail` again.
+//!
 //! Who finds a slot that is being written or read by somebody who was first waits for that one actively. It is a few instructions: a greenlet cannot be
 //! suspended between the two, only its worker's thread by the system; then `thread::yield_now` lets it go on.
 
@@ -28,8 +30,8 @@ pub(super) struct Ring<T> {
     /// Of the next message to be put.
     tail: CachePadded<AtomicUsize>,
     slots: Box<[Slot<T>]>,
-    /// A power of two above the number of slots.
-    one_lap: usize,
+    /// The bit of `tail` that says that the ring is closed: a power of two above the number of slots.
+    closed: usize,
 }
 
 struct Slot<T> {
@@ -63,20 +65,28 @@ impl<T> Ring<T> {
             head: CachePadded::new(AtomicUsize::new(0)),
             tail: CachePadded::new(AtomicUsize::new(0)),
             slots: (0..capacity).map(slot).collect(),
-            one_lap: (capacity + 1).next_power_of_two(),
+            closed: (capacity + 1).next_power_of_two(),
         }
     }
 
-    /// What comes after `at`.
+    fn one_lap(&self) -> usize {
+        2 * self.closed
+    }
+
+    fn index(&self, at: usize) -> usize {
+        at & (self.closed - 1)
+    }
+
+    /// What comes after `at`, in a ring that is not closed.
     fn next(&self, at: usize) -> usize {
-        match (at & (self.one_lap - 1)) + 1 < self.slots.len() {
+        match self.index(at) + 1 < self.slots.len() {
             true => at + 1,
-            false => (at & !(self.one_lap - 1)).wrapping_add(self.one_lap),
+            false => (at & !(self.closed - 1)).wrapping_add(self.one_lap()),
         }
     }
 
     fn slot(&self, at: usize) -> &Slot<T> {
-        &self.slots[at & (self.one_lap - 1)]
+        &self.slots[self.index(at)]
     }
 }
 
@@ -109,11 +119,16 @@ impl<T> Buffer for Ring<T> {
                     Err(now) => tail = now,
                 }
             } else {
-                if stamp.wrapping_add(self.one_lap) == tail + 1 {
+                if tail & self.closed != 0 {
+                    // SeqCst: what was done before it was closed is seen.
+                    fence(SeqCst);
+                    return Err(value);
+                }
+                if stamp.wrapping_add(self.one_lap()) == tail + 1 {
                     // What is in it is of the lap before. If the head is there too, the ring is full. SeqCst: a pop that anybody has heard
                     // of is seen.
                     fence(SeqCst);
-                    if self.head.load(Relaxed).wrapping_add(self.one_lap) == tail {
+                    if self.head.load(Relaxed).wrapping_add(self.one_lap()) == tail {
                         return Err(value);
                     }
                 }
@@ -143,7 +158,7 @@ impl<T> Buffer for Ring<T> {
                         // write the next one, and the value is initialized and nobody else takes it.
                         let value = unsafe { (*slot.value.get()).assume_init_read() };
                         // Release: pairs with the acquire in `try_push`.
-                        slot.stamp.store(head.wrapping_add(self.one_lap), Release);
+                        slot.stamp.store(head.wrapping_add(self.one_lap()), Release);
                         return Some(value);
                     }
                     Err(now) => head = now,
@@ -153,7 +168,7 @@ impl<T> Buffer for Ring<T> {
                     // Nothing was written there in this lap. If the tail is there too, the ring is empty. SeqCst: a push that anybody
                     // has heard of is seen.
                     fence(SeqCst);
-                    if self.tail.load(Relaxed) == head {
+                    if self.tail.load(Relaxed) & !self.closed == head {
                         return None;
                     }
                 }
@@ -166,13 +181,13 @@ impl<T> Buffer for Ring<T> {
     fn is_empty(&self) -> bool {
         // SeqCst: W2 of `Presence`. The tail is read later: if it is where the head was, the head was there still.
         let head = self.head.load(SeqCst);
-        self.tail.load(SeqCst) == head
+        self.tail.load(SeqCst) & !self.closed == head
     }
 
     fn is_full(&self) -> bool {
         // SeqCst: W2 of `Presence`. The head is read later: if it is one lap behind where the tail was, the tail was there still.
-        let tail = self.tail.load(SeqCst);
-        self.head.load(SeqCst).wrapping_add(self.one_lap) == tail
+        let tail = self.tail.load(SeqCst) & !self.closed;
+        self.head.load(SeqCst).wrapping_add(self.one_lap()) == tail
     }
 
     fn len(&self) -> usize {
@@ -181,11 +196,11 @@ impl<T> Buffer for Ring<T> {
             let tail = self.tail.load(SeqCst);
             let head = self.head.load(SeqCst);
             if self.tail.load(SeqCst) == tail {
-                let index = |at: usize| at & (self.one_lap - 1);
-                return match index(tail).cmp(&index(head)) {
-                    std::cmp::Ordering::Greater => index(tail) - index(head),
-                    std::cmp::Ordering::Less => self.slots.len() - index(head) + index(tail),
-                    std::cmp::Ordering::Equal if tail == head => 0,
+                let (front, back) = (self.index(head), self.index(tail));
+                return match back.cmp(&front) {
+                    std::cmp::Ordering::Greater => back - front,
+                    std::cmp::Ordering::Less => self.slots.len() - front + back,
+                    std::cmp::Ordering::Equal if tail & !self.closed == head => 0,
                     std::cmp::Ordering::Equal => self.slots.len(),
                 };
             }
@@ -194,6 +209,11 @@ impl<T> Buffer for Ring<T> {
 
     fn capacity(&self) -> Option<usize> {
         Some(self.slots.len())
+    }
+
+    fn close(&self) {
+        // SeqCst: pairs with the fence in `try_push`.
+        self.tail.fetch_or(self.closed, SeqCst);
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::buffered::Buffer;
 use super::*;
 use crate::park::{Arm, Ended, Outcome, Reason, Wait};
 
@@ -252,4 +253,30 @@ fn what_can_be_shared() {
     fn both<T: Send + Sync + std::panic::UnwindSafe>() {}
     both::<(Sender<std::cell::Cell<u8>>, Receiver<std::cell::Cell<u8>>)>();
     both::<(mpsc::Sender<u8>, mpsc::SyncSender<u8>, mpsc::Receiver<u8>)>();
+}
+
+/// What is thrown away makes no room: a sender that looks whether receivers are there, and then waits until the last one has gone
+/// and its messages with it, has not sent.
+#[test]
+fn a_closed_buffer_takes_nothing() {
+    fn closed(buffer: impl Buffer<Message = u32>) {
+        assert_eq!(buffer.try_push(1), Ok(()));
+        buffer.close();
+        assert_eq!((buffer.len(), buffer.is_empty()), (1, false));
+        assert_eq!(buffer.try_push(2), Err(2));
+        assert_eq!(buffer.try_pop(), Some(1));
+        assert_eq!((buffer.len(), buffer.is_empty()), (0, true));
+        assert_eq!((buffer.try_push(3), buffer.try_pop()), (Err(3), None));
+    }
+    for capacity in 1..4 {
+        closed(Ring::new(capacity));
+        closed(Ordered::heap(Some(capacity)));
+        closed(Ordered::stack(Some(capacity)));
+        let ring = Ring::new(capacity);
+        (0..capacity).for_each(|number| ring.try_push(number).unwrap());
+        ring.close();
+        assert!(ring.is_full() && ring.len() == capacity);
+        assert!((0..capacity).all(|number| ring.try_pop() == Some(number)));
+    }
+    closed(Ordered::heap(None));
 }
