@@ -3,6 +3,7 @@
 # unit tests run on both ways anyhow. Where `boost` is the default this repeats what ci/release.sh has done.
 source "$(dirname "$0")/common.sh"
 
+without_lto
 # The second is for processes that a test starts for itself: they begin without the settings of sward.
 export SWARD_CONTEXT=boost SWARD_TEST_CONTEXT=boost
 tests cargo test --release -p sward-tests --test 'homes_*' --test 'panic_*' --test 'park_*' --test 'spawn_*' \

@@ -45,6 +45,12 @@ tests() {
     close "$passed" "$failed"
 }
 
+# From here on programs are optimised as for a release, but not at link time, which would take ten seconds for each of many test
+# programs. ci/fat.sh tests with more of that than a release has, and what is measured and stressed is built as users build it.
+without_lto() {
+    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+}
+
 # Builds the tests that the cargo arguments select; leaves a line `name path` for each test program in the file named
 # first. The unit tests of a library are named `lib_` and its name.
 test_programs() {

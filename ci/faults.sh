@@ -8,6 +8,7 @@ export CARGO_TARGET_DIR="$target_dir/faults"
 export SWARD_TEST_CASES=${SWARD_TEST_CASES:-2}
 export RUSTFLAGS="${RUSTFLAGS:-} --cfg sward_faults -D warnings"
 
+without_lto
 passed=0 failed=0
 # One program: so many runs.
 loop() {

@@ -44,6 +44,7 @@ loop() {
     passed=$((passed + good)) failed=$((failed + bad))
 }
 
+without_lto
 for profile in ${LOOPS_PROFILES:-debug release}; do
     flags=()
     [ "$profile" = debug ] || flags=(--profile "$profile")
