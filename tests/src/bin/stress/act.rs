@@ -16,6 +16,7 @@ use sward_tests::identity::{errno, identity, set_errno};
 use crate::children::{self, Outcome};
 use crate::counts::Event;
 use crate::ending;
+use crate::flow;
 use crate::ground::Ground;
 use crate::ledger::Token;
 use crate::net;
@@ -121,6 +122,7 @@ fn act(ground: &Arc<Ground>, step: &Step) -> u64 {
             ground.tally.add(locked.event(), 1);
             0
         }
+        Step::Flow(messages) => flow::flow(ground, messages),
         Step::Hog(micros) => {
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_micros(*micros) {

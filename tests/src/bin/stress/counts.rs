@@ -24,6 +24,7 @@ events! {
     Locked: "mutexes locked",
     Read: "locks taken to read",
     Written: "locks taken to write",
+    Message: "messages received",
     Thread: "threads started in greenlets",
     Hooked: "panics that the hook saw",
     Raised: "panics beside the hook",

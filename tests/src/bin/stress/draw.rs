@@ -11,8 +11,8 @@ use sward_tests::identity::can_move;
 use crate::locks::LOCKS;
 use crate::options::{Kind, Options};
 use crate::plan::{
-    Child, Echo, EchoKind, Ending, Forever, How, Locked, Locking, Manner, Panic, Plan, Script,
-    Setting, Step, Waker,
+    Child, Echo, EchoKind, Ending, Flow, Forever, How, Lane, Locked, Locking, Manner, Panic,
+    Passing, Plan, Script, Setting, Step, Waker,
 };
 
 /// Sizes of stacks that are drawn, in bytes. The smallest has room for this program unoptimised.
@@ -167,7 +167,7 @@ impl Draw<'_> {
     }
 
     fn step(&mut self, depth: u64) -> Step {
-        match self.below(24) {
+        match self.below(26) {
             0..6 if depth < DEPTH && self.greenlets > 0 => {
                 let children = (0..1 + self.below(5)).map(|_| {
                     let script = self.script(depth + 1);
@@ -201,6 +201,7 @@ impl Draw<'_> {
             12 if self.runtimes > 0 && depth < 2 => self.runtime(),
             13 => Step::Hog(self.below(500)),
             14 => Step::Caught(self.below(1 << 20)),
+            15 | 16 => Step::Flow(self.flow()),
             _ => self.small_step(),
         }
     }
@@ -243,6 +244,35 @@ impl Draw<'_> {
             },
             sleep: self.one_in(4).then(|| self.below(200)),
             timeout: self.one_in(3).then(|| self.below(300)),
+        }
+    }
+
+    fn flow(&mut self) -> Flow {
+        let lane = |draw: &mut Self| {
+            let capacity = draw.below(4) as usize;
+            match draw.below(8) {
+                0..4 => Lane::Bounded(capacity),
+                4 => Lane::Unbounded,
+                5 => Lane::PriorityBounded(capacity + 1),
+                6 => Lane::LifoBounded(capacity + 1),
+                _ if draw.one_in(2) => Lane::Priority,
+                _ => Lane::Lifo,
+            }
+        };
+        let passing = |draw: &mut Self| match draw.below(4) {
+            0 => Passing::Plainly,
+            // Not too short, or two of them might never meet where there is no room.
+            1 => Passing::Timed(20 + draw.below(200)),
+            2 => Passing::Selected(20 + draw.below(200)),
+            _ => Passing::Built,
+        };
+        Flow {
+            lanes: [lane(self), lane(self)],
+            senders: (0..1 + self.below(4))
+                .map(|_| (self.below(40), passing(self)))
+                .collect(),
+            receivers: (0..1 + self.below(3)).map(|_| passing(self)).collect(),
+            beside: self.one_in(4),
         }
     }
 
@@ -350,6 +380,14 @@ mod tests {
             "Sleep",
             "ParkTimeout",
             "Park {",
+            "Bounded(0)",
+            "Unbounded",
+            "PriorityBounded",
+            "Lifo,",
+            "Plainly",
+            "Timed",
+            "Selected",
+            "Built",
             "Hog",
             "Deep",
             "Caught",

@@ -25,6 +25,7 @@ mod children;
 mod counts;
 mod draw;
 mod ending;
+mod flow;
 mod ground;
 mod ledger;
 mod locks;

@@ -122,6 +122,8 @@ pub(crate) enum Step {
     },
     /// Something that all share, changed or looked at under its lock.
     Locked(Locked),
+    /// Messages between greenlets of one's own.
+    Flow(Flow),
     /// Computes for so many microseconds without a suspension.
     Hog(u64),
     /// Fills so many KiB of stack, suspends there, and looks at it on the way back.
@@ -171,6 +173,42 @@ pub(crate) enum Locking {
     Mutex,
     Read,
     Write,
+}
+
+/// Messages, by two channels.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) lanes: [Lane; 2],
+    /// How many messages each of them sends, and how: all together the numbers from 0.
+    pub(crate) senders: Vec<(u64, Passing)>,
+    pub(crate) receivers: Vec<Passing>,
+    /// The receivers run on the second runtime.
+    pub(crate) beside: bool,
+}
+
+/// A channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lane {
+    /// Without room, if it is 0.
+    Bounded(usize),
+    Unbounded,
+    Priority,
+    PriorityBounded(usize),
+    Lifo,
+    LifoBounded(usize),
+}
+
+/// How one sends, or receives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Passing {
+    /// To send, by turns; to receive, by `select!`.
+    Plainly,
+    /// Giving up after so many microseconds, and trying again.
+    Timed(u64),
+    /// By `select!` with such a limit.
+    Selected(u64),
+    /// By a `Select`.
+    Built,
 }
 
 /// Who unparks.
@@ -275,6 +313,7 @@ impl Step {
                 .fold(0, |sum, script| sum.wrapping_add(script.worth())),
             Step::Echo(echo) => echo.echoed(),
             Step::Pair(size) => *size as u64,
+            Step::Flow(flow) => (0..flow.messages()).sum(),
             Step::Runtime { children, .. } => worth_of(children),
             Step::Sleep(_)
             | Step::ParkTimeout(_)
@@ -294,6 +333,7 @@ impl Step {
             | Step::Deep(_) => {}
             Step::Park { .. } => counts.add(Event::Parked, 1),
             Step::Locked(locked) => counts.add(locked.event(), 1),
+            Step::Flow(flow) => counts.add(Event::Message, flow.messages()),
             Step::Caught(_) => counts.add(Event::Raised, 1),
             Step::Thread(_) => counts.add(Event::Thread, 1),
             Step::Children { all, .. } => all.iter().for_each(|child| child.count(counts)),
@@ -319,6 +359,12 @@ impl Locked {
             Locking::Read => Event::Read,
             Locking::Write => Event::Written,
         }
+    }
+}
+
+impl Flow {
+    fn messages(&self) -> u64 {
+        self.senders.iter().map(|(count, _)| count).sum()
     }
 }
 
