@@ -40,7 +40,7 @@ impl Line {
     fn wake_first(&self) {
         let mut queue = self.queue.lock();
         let claimed = queue.claim_first();
-        if queue.is_empty() {
+        if claimed.is_none() {
             self.presence.nobody_waits();
         }
         drop(queue);

@@ -41,7 +41,7 @@ impl Side {
         if owed.wake {
             let mut line = self.line.lock().unwrap();
             let claimed = line.pop();
-            if line.is_empty() {
+            if claimed.is_none() {
                 self.presence.nobody_waits();
             }
             drop(line);

@@ -5,19 +5,23 @@
 //! | 0   | `WAITING`: somebody of this side may be in its line |
 //! | 1   | `GONE`: nobody of this side is left |
 //!
-//! `WAITING` is set and taken back under the lock of the side's line: set by who gets in line, taken back by who finds the line
-//! empty. `GONE` is set once, by the last of the side, and stays.
+//! `WAITING` is set and taken back under the lock of the side's line: set by who gets in line, unless it is set, and taken back by who
+//! comes to wake somebody and finds nobody. It stays when the last one is woken, who often gets in line again soon: then neither
+//! has to write it. `GONE` is set once, by the last of the side, and stays.
 //!
 //! # No wake-up is lost
 //!
 //! Let a receiver wait, for example. It gets in line and sets `WAITING` (W1), then looks whether the buffer is empty (W2), and
 //! parks if it is. A sender puts its message into the buffer (S1), then looks at the word (S2), and goes to the line if it has
-//! `WAITING`. All four are in the one order of what is `SeqCst`, or have a `SeqCst` fence between them: after W1 there is one, and
-//! S1 either ends with a `SeqCst` operation on what W2 reads, S2 being one as well, or has a fence after it (see `Buffer`).
+//! `WAITING`. All four are in the one order of what is `SeqCst`: W2 reads by `SeqCst` what S1 has written by `SeqCst`, or there is a
+//! `SeqCst` fence after S1 (see `Buffer`). Where `WAITING` was set already, W1 is the write of who has set it: it happened before, under the same
+//! lock.
 //!
-//! - If W1 is before S2, the sender finds `WAITING`, or that somebody has taken it back since. That was under the line's lock and
-//!   with nobody in the line, so the receiver had been claimed by then, or had left.
-//! - Else S2 is before W1, so S1 is before W2, and the receiver finds the message, or that another has taken it.
+//! - If S2 is before W1, S1 is before W2, and the receiver finds the message, or that another has taken it.
+//! - Else the sender finds `WAITING`, or that somebody has taken it back since W1. That was under the line's lock and with nobody in the
+//!   line, so the receiver had been claimed by then, or had left: had it come later, it would have set it anew.
+//! - A sender that finds `WAITING` takes the lock. If that is before the receiver gets in line, W2 finds the message, for S1 happened
+//!   before. Else it finds the receiver in the line, or that it was claimed or has left.
 //!
 //! With senders that wait for room it is the same. Who was claimed tries again before it gives up, whatever its deadline says: so
 //! what it was woken for is taken by somebody who is awake.
@@ -72,12 +76,17 @@ impl Presence {
 
     /// W1: somebody is in the line. Under the line's lock; the buffer is to be looked at after that.
     pub(super) fn will_wait(&self) {
-        // SeqCst, and the fence: W1 of the argument; pairs with S2 in `owed`.
-        self.0.fetch_or(WAITING, SeqCst);
+        // Relaxed: it is written under this lock.
+        if self.0.load(Relaxed) & WAITING == 0 {
+            // SeqCst: W1 of the argument; pairs with S2 in `owed`.
+            self.0.fetch_or(WAITING, SeqCst);
+        }
+        // As in `owed`.
+        #[cfg(loom)]
         fence(SeqCst);
     }
 
-    /// Nobody is in the line. Under the line's lock.
+    /// Nobody is in the line, and was not when somebody came to wake the first. Under the line's lock.
     pub(super) fn nobody_waits(&self) {
         // Relaxed: who sets it again does so under the same lock.
         self.0.fetch_and(!WAITING, Relaxed);

@@ -120,15 +120,16 @@ impl<T> Buffer for Ring<T> {
                 }
             } else {
                 if tail & self.closed != 0 {
-                    // SeqCst: what was done before it was closed is seen.
-                    fence(SeqCst);
+                    // Acquire: what was done before it was closed is seen.
+                    fence(Acquire);
                     return Err(value);
                 }
                 if stamp.wrapping_add(self.one_lap()) == tail + 1 {
-                    // What is in it is of the lap before. If the head is there too, the ring is full. SeqCst: a pop that anybody has heard
-                    // of is seen.
+                    // What is in it is of the lap before. If the head is there too, the ring is full: was so at the moment of this load,
+                    // for the head is never further behind, nor the tail further ahead. SeqCst: S1, as if it had been done.
+                    #[cfg(loom)]
                     fence(SeqCst);
-                    if self.head.load(Relaxed).wrapping_add(self.one_lap()) == tail {
+                    if self.head.load(SeqCst).wrapping_add(self.one_lap()) == tail {
                         return Err(value);
                     }
                 }
@@ -165,10 +166,11 @@ impl<T> Buffer for Ring<T> {
                 }
             } else {
                 if stamp == head {
-                    // Nothing was written there in this lap. If the tail is there too, the ring is empty. SeqCst: a push that anybody
-                    // has heard of is seen.
+                    // Nothing was written there in this lap. If the tail is there too, the ring is empty: was so at the moment of this load,
+                    // for the tail is never behind the head. SeqCst: S1, as if it had been done.
+                    #[cfg(loom)]
                     fence(SeqCst);
-                    if self.tail.load(Relaxed) & !self.closed == head {
+                    if self.tail.load(SeqCst) & !self.closed == head {
                         return None;
                     }
                 }
@@ -212,7 +214,7 @@ impl<T> Buffer for Ring<T> {
     }
 
     fn close(&self) {
-        // SeqCst: pairs with the fence in `try_push`.
+        // Release: pairs with the fence in `try_push`. SeqCst: as all that is done to the tail.
         self.tail.fetch_or(self.closed, SeqCst);
     }
 }
