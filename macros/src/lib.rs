@@ -257,7 +257,8 @@ fn same(left: impl ToString, right: impl ToString) {
 ///
 /// | waited for | is done when | value for the pattern |
 /// |---|---|---|
-/// | `receiver.recv()` | there is a message, or the channel is closed | as that of the method |
+/// | `receiver.recv()` | there is a message, or the channel is closed | as that of the method. A receiver of `oneshot` or `broadcast` must be mutable, and stays |
+/// | `receiver.changed()` | the value of a `watch` has changed, or its senders are gone | as that of the method |
 /// | `sender.send(value)` | there is room or a receiver, or the channel is closed | as that of the method |
 /// | `sender.send_from(&mut option)` | the same; the value is taken out of the `Option`, and left there if another arm is chosen | the same |
 /// | `handle.join()` | the greenlet has ended | as that of the method. The handle must be mutable and stays; its value is gone |

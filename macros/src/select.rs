@@ -16,10 +16,11 @@ use syn::{Error, Expr, ExprMethodCall, Ident, Pat, Token, parenthesized, token};
 use crate::options::{Errors, bare};
 
 /// What can be waited for, as methods.
-const METHODS: [&str; 7] = [
+const METHODS: [&str; 8] = [
     "recv",
     "send",
     "send_from",
+    "changed",
     "join",
     "wait",
     "accept",

@@ -4,10 +4,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use sward::channel::oneshot;
 use sward::net::{TcpListener, TcpStream};
 
 use super::Threads;
-use super::channel::{Channel, OnePlace, SharedChannel};
+use super::channel::{Channel, Once, SharedChannel};
 use super::lock::as_in_std;
 
 pub(crate) struct Sward;
@@ -19,7 +20,7 @@ impl Threads for Sward {
     type RwLock = sward::sync::RwLock<u64>;
     type One = Sent;
     type Many = Sent;
-    type Once = OnePlace<Sent>;
+    type Once = Oneshot;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -115,5 +116,25 @@ impl Channel for Sent {
 impl SharedChannel for Sent {
     fn unbounded() -> (Self::Sender, Self::Receiver) {
         sward::channel::unbounded()
+    }
+}
+
+/// `sward::channel::oneshot`.
+pub(crate) struct Oneshot;
+
+impl Once for Oneshot {
+    type Sender = oneshot::Sender<u64>;
+    type Receiver = oneshot::Receiver<u64>;
+
+    fn once() -> (Self::Sender, Self::Receiver) {
+        oneshot::channel()
+    }
+
+    fn send(sender: Self::Sender, message: u64) {
+        sender.send(message).expect("somebody receives");
+    }
+
+    fn receive(receiver: Self::Receiver) -> u64 {
+        receiver.recv().expect("it was sent")
     }
 }

@@ -8,8 +8,11 @@
 //! | [`priority`], [`priority_bounded`] | any number, or so many | the greatest, the oldest of equals |
 //! | [`lifo`], [`lifo_bounded`] | any number, or so many | the newest |
 //! | [`after`], [`at`], [`tick`], [`never()`] | | time sends, or nobody does |
+//! | [`oneshot::channel`] | one, of which there is only one | |
+//! | [`broadcast::channel`] | so many; too slow a receiver misses the oldest | the oldest; each receiver gets each |
+//! | [`watch::channel`] | the last value | |
 //!
-//! All have the same [`Sender`] and [`Receiver`], which can be cloned. A channel is closed by the end of one of its sides: when the
+//! All but the last three have the same [`Sender`] and [`Receiver`], which can be cloned. A channel is closed by the end of one of its sides: when the
 //! last sender is dropped, what was sent can still be received, and then there is an error; when the last receiver is dropped,
 //! what was sent is dropped, and who sends gets an error with its message. The API is that of `crossbeam-channel`, the behaviour
 //! that of Go's channels, but that there is nothing to close twice. [`sync::mpsc`](crate::sync::mpsc) has the names of `std`. To wait for one of
@@ -34,9 +37,11 @@
 //! ```
 
 // Floor 11. `shared` is what the two sides share, `sender` and `receiver` are the sides. Kinds of channels: `buffered` with one of the
-// buffers `ring`, `list` and `ordered`; `zero`; `timer`. A buffered channel's lines are `line`, their word is `presence`.
+// buffers `ring`, `list` and `ordered`; `zero`; `timer`. A buffered channel's lines are `line`, their word is `presence`. `oneshot`,
+// `broadcast` and `watch` are states under a lock: `told`.
 
 mod arm;
+pub mod broadcast;
 mod buffered;
 mod errors;
 mod iter;
@@ -46,6 +51,7 @@ mod list;
 mod loom_tests;
 #[doc(hidden)] // It is `sync::mpsc`.
 pub mod mpsc;
+pub mod oneshot;
 mod ordered;
 mod presence;
 mod receiver;
@@ -55,6 +61,8 @@ mod shared;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod timer;
+mod told;
+pub mod watch;
 mod zero;
 
 use std::sync::Arc;

@@ -52,17 +52,19 @@ pub(crate) enum Reason {
     Send,
     /// A message.
     Receive,
+    /// The end of the other side of a channel.
+    Closed,
     /// One of several things.
     Select,
 }
 
 use Reason::{
-    Barrier, Condition, Event, Group, Join, Mutex, Notification, Once, Permits, Promise, Read,
-    Readable, Receive, Select, Send, Shutdown, Sleep, Unpark, Writable, Write,
+    Barrier, Closed, Condition, Event, Group, Join, Mutex, Notification, Once, Permits, Promise,
+    Read, Readable, Receive, Select, Send, Shutdown, Sleep, Unpark, Writable, Write,
 };
 
 /// All but `Join`, each at the place of its number.
-const KINDS: [Reason; 19] = [
+const KINDS: [Reason; 20] = [
     Unpark,
     Sleep,
     Readable,
@@ -81,6 +83,7 @@ const KINDS: [Reason; 19] = [
     Promise,
     Send,
     Receive,
+    Closed,
     Select,
 ];
 /// The number of `Join`.
@@ -111,7 +114,8 @@ impl Reason {
             Promise => 15,
             Send => 16,
             Receive => 17,
-            Select => 18,
+            Closed => 18,
+            Select => 19,
         }
     }
 
@@ -167,6 +171,7 @@ impl fmt::Display for Reason {
             Promise => "for a promise",
             Send => "to send to a channel",
             Receive => "for a message",
+            Closed => "for the other side of a channel to go",
             Select => "for one of several things",
         };
         f.write_str(text)

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::{AnyArm, Limit, arm, select};
-use crate::channel::{Receiver, RecvError, SendError, Sender};
+use crate::channel::{Receiver, RecvError, SendError, Sender, broadcast, oneshot, watch};
 use crate::net::{TcpListener, TcpStream};
 use crate::park::Outcome;
 use crate::runtime::{JoinError, JoinHandle};
@@ -187,6 +187,64 @@ impl<'a, R> Select<'a, R> {
         then: impl FnOnce(Result<(), SendError<T>>) -> R + 'a,
     ) -> &mut Self {
         self.add(sender.__select_send_from(message), then)
+    }
+
+    /// Waits also for the message of a [`oneshot`]. If that is chosen, it has been taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = sward::channel::oneshot::channel();
+    /// sender.send(7).unwrap();
+    /// let mut select = sward::Select::new();
+    /// select.oneshot(&mut receiver, Result::unwrap);
+    /// assert_eq!(select.wait(), 7);
+    /// ```
+    pub fn oneshot<T>(
+        &mut self,
+        receiver: &'a mut oneshot::Receiver<T>,
+        then: impl FnOnce(Result<T, RecvError>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(receiver.__select_recv(), then)
+    }
+
+    /// Waits also for the next message of a [`broadcast`]. If that is chosen, it has been received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = sward::channel::broadcast::channel(2);
+    /// sender.send(7).unwrap();
+    /// let mut select = sward::Select::new();
+    /// select.broadcast(&mut receiver, Result::unwrap);
+    /// assert_eq!(select.wait(), 7);
+    /// ```
+    pub fn broadcast<T: Clone>(
+        &mut self,
+        receiver: &'a mut broadcast::Receiver<T>,
+        then: impl FnOnce(Result<T, broadcast::RecvError>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(receiver.__select_recv(), then)
+    }
+
+    /// Waits also for the value of a [`watch`] to change. If that is chosen, the change counts as seen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = sward::channel::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// let mut select = sward::Select::new();
+    /// select.changed(&mut receiver, Result::unwrap);
+    /// select.wait();
+    /// assert!(!receiver.has_changed().unwrap());
+    /// ```
+    pub fn changed<T>(
+        &mut self,
+        receiver: &'a mut watch::Receiver<T>,
+        then: impl FnOnce(Result<(), RecvError>) -> R + 'a,
+    ) -> &mut Self {
+        self.add(receiver.__select_changed(), then)
     }
 
     /// Waits also until the event is set.
