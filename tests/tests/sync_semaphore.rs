@@ -94,7 +94,9 @@ fn those_who_wait_are_told_of_the_end() {
                             semaphore.acquire_timeout(limit).unwrap_err() == TryAcquireError::Closed
                         }
                         2 => semaphore.acquire_owned().is_err(),
-                        _ => semaphore.acquire_owned_timeout(2, Duration::MAX).is_err(),
+                        _ => semaphore
+                            .acquire_many_owned_timeout(2, Duration::MAX)
+                            .is_err(),
                     }
                 })
             })
@@ -121,7 +123,7 @@ fn owned() {
         assert!(two.split(2).is_none());
         runtime.spawn(move || drop(one)).join().unwrap();
         assert_eq!(semaphore.available_permits(), 2);
-        two.merge(semaphore.clone().try_acquire_owned(2).unwrap());
+        two.merge(semaphore.clone().try_acquire_many_owned(2).unwrap());
         assert_eq!((two.count(), semaphore.available_permits()), (3, 0));
         two.forget();
         assert_eq!(semaphore.available_permits(), 0);

@@ -155,7 +155,8 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits for so many permits at once.
+    /// Waits for so many permits at once. If there will never be so many, it waits until the semaphore is closed, and so does everybody
+    /// who comes later.
     ///
     /// # Errors
     ///
@@ -289,6 +290,26 @@ impl Semaphore {
         }
     }
 
+    /// As [`try_acquire`](Self::try_acquire); the permit does not borrow the semaphore.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(sward::sync::Semaphore::new(1));
+    /// let permit = semaphore.clone().try_acquire_owned().unwrap();
+    /// assert!(semaphore.try_acquire_owned().is_err());
+    /// # drop(permit);
+    /// ```
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
+        self.try_acquire_many_owned(1)
+    }
+
     /// As [`try_acquire_many`](Self::try_acquire_many); the permits do not borrow the semaphore.
     ///
     /// # Errors
@@ -300,16 +321,38 @@ impl Semaphore {
     /// ```
     /// use std::sync::Arc;
     ///
-    /// let semaphore = Arc::new(sward::sync::Semaphore::new(1));
-    /// assert!(semaphore.clone().try_acquire_owned(2).is_err());
-    /// assert!(semaphore.try_acquire_owned(1).is_ok());
+    /// let semaphore = Arc::new(sward::sync::Semaphore::new(2));
+    /// assert!(semaphore.clone().try_acquire_many_owned(3).is_err());
+    /// assert!(semaphore.try_acquire_many_owned(2).is_ok());
     /// ```
-    pub fn try_acquire_owned(
+    pub fn try_acquire_many_owned(
         self: Arc<Self>,
         count: usize,
     ) -> Result<OwnedPermit, TryAcquireError> {
         self.try_take(count)?;
         Ok(OwnedPermit::new(self, count))
+    }
+
+    /// As [`acquire_timeout`](Self::acquire_timeout); the permit does not borrow the semaphore.
+    ///
+    /// # Errors
+    ///
+    /// If there was none in time, or the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = Arc::new(sward::sync::Semaphore::new(0));
+    /// assert!(semaphore.acquire_owned_timeout(Duration::from_millis(5)).is_err());
+    /// ```
+    pub fn acquire_owned_timeout(
+        self: Arc<Self>,
+        limit: Duration,
+    ) -> Result<OwnedPermit, TryAcquireError> {
+        self.acquire_many_owned_timeout(1, limit)
     }
 
     /// As [`acquire_many_timeout`](Self::acquire_many_timeout); the permits do not borrow the semaphore.
@@ -324,10 +367,10 @@ impl Semaphore {
     /// use std::sync::Arc;
     /// use std::time::Duration;
     ///
-    /// let semaphore = Arc::new(sward::sync::Semaphore::new(0));
-    /// assert!(semaphore.acquire_owned_timeout(1, Duration::from_millis(5)).is_err());
+    /// let semaphore = Arc::new(sward::sync::Semaphore::new(1));
+    /// assert!(semaphore.acquire_many_owned_timeout(2, Duration::from_millis(5)).is_err());
     /// ```
-    pub fn acquire_owned_timeout(
+    pub fn acquire_many_owned_timeout(
         self: Arc<Self>,
         count: usize,
         limit: Duration,
@@ -538,8 +581,8 @@ pub struct Permit<'a> {
 /// use std::sync::Arc;
 ///
 /// let semaphore = Arc::new(sward::sync::Semaphore::new(2));
-/// let mut one = semaphore.clone().try_acquire_owned(1).unwrap();
-/// one.merge(semaphore.clone().try_acquire_owned(1).unwrap());
+/// let mut one = semaphore.clone().try_acquire_owned().unwrap();
+/// one.merge(semaphore.clone().try_acquire_owned().unwrap());
 /// assert_eq!((one.count(), semaphore.available_permits()), (2, 0));
 /// ```
 #[must_use = "if unused the permits go back at once"]
