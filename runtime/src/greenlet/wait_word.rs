@@ -479,4 +479,77 @@ mod loom_tests {
             assert!(owner.word.is_live(second));
         });
     }
+
+    /// A select, with a place in each of two lines: of two that each have something to give, one ends the wait and gives it, the
+    /// other finds that the wait is over and keeps what it has. Whose arm it was, the tag says.
+    #[test]
+    fn loom_a_select_is_given_one_thing() {
+        use loom::sync::Mutex;
+
+        /// A line with one place, what is in the place, and what was kept.
+        #[derive(Default)]
+        struct Line {
+            place: Option<(Epoch, u16)>,
+            given: u32,
+            kept: u32,
+        }
+
+        loom::model(|| {
+            let owner = Owner::new();
+            let lines: Arc<[Mutex<Line>; 2]> = Arc::new(Default::default());
+            let Begin::Armed(epoch) = owner.word.begin(false) else {
+                unreachable!()
+            };
+            let givers: Vec<_> = (0..2)
+                .map(|number| {
+                    let (owner, lines) = (owner.clone(), lines.clone());
+                    thread::spawn(move || {
+                        let mut line = lines[number].lock().unwrap();
+                        let place = line.place.take();
+                        match place.map(|(epoch, tag)| owner.word.fire(epoch, tag)) {
+                            None | Some(Fire::Stale) => line.kept += 1,
+                            Some(fire) => {
+                                line.given += 1;
+                                drop(line);
+                                if fire == Fire::Resume {
+                                    owner.resume();
+                                }
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let mut ended = None;
+            for (number, line) in lines.iter().enumerate() {
+                let mut line = line.lock().unwrap();
+                // It could be done now: the select leaves its wait, and tries.
+                if line.kept > 0 {
+                    ended = Some(owner.word.end());
+                    break;
+                }
+                line.place = Some((epoch, number as u16));
+            }
+            if ended.is_none() && owner.word.publish() == Publish::Fired {
+                owner.resume();
+            }
+            for giver in givers {
+                giver.join().unwrap();
+            }
+            let sums = lines.iter().map(|line| {
+                let line = line.lock().unwrap();
+                (line.given, line.kept)
+            });
+            let (given, kept) = sums.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+            assert_eq!(given + kept, 2, "nothing is lost");
+            match ended {
+                // Both may have come before it was in line; or one ended the wait meanwhile, and that arm counts.
+                Some(ended) => assert_eq!(given, u32::from(ended.is_some())),
+                None => {
+                    assert_eq!((given, owner.resumed.load(Relaxed)), (1, 1));
+                    let winner = owner.word.end().expect("it was ended");
+                    assert_eq!(lines[usize::from(winner)].lock().unwrap().given, 1);
+                }
+            }
+        });
+    }
 }
