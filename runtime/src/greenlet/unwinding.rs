@@ -95,7 +95,7 @@ fn lay_down_all() -> LaidDown {
 
 fn credit_from_a_thread() -> Option<Credit> {
     fault::at(Door::Thread).ok()?;
-    room_for_thread(THREAD_SPACE).ok()?;
+    let _room = room_for_thread(THREAD_SPACE).ok()?;
     let thread = std::thread::Builder::new()
         .name("sward-panic".to_owned())
         .spawn(raise_credit)

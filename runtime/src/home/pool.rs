@@ -206,19 +206,20 @@ impl Pool {
     ) -> (MutexGuard<'a, Inner>, io::Result<()>) {
         let first = inner.named;
         inner.named += count;
-        let others = inner.starting;
         inner.starting += count;
         drop(inner);
         let (mut starting, mut threads, mut failed) = (Vec::new(), Vec::new(), None);
-        // With those that others are starting: what these take they may not have taken yet.
         let mut fitting = count;
-        while let Err(error) = HomeThread::room_for(others + fitting) {
-            failed = Some(error);
+        let room = loop {
+            match HomeThread::room_for(fitting) {
+                Ok(room) => break Some(room),
+                Err(error) => failed = Some(error),
+            }
             fitting /= 2;
             if fitting == 0 {
-                break;
+                break None;
             }
-        }
+        };
         // All are started before the first is waited for.
         for name in first..first + fitting {
             match Starting::start(&self.name, name) {
@@ -235,6 +236,7 @@ impl Pool {
                 Err(error) => failed = Some(error),
             }
         }
+        drop(room);
         let mut inner = lock(&self.inner);
         inner.starting -= count;
         // Also if there are none: those who wait may do better.

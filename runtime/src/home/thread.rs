@@ -13,7 +13,7 @@ use super::occupancy::Occupancy;
 use super::{Home, pointer, slot, sys};
 use crate::base::fault::{self, Door};
 use crate::base::threads::Counted;
-use crate::stack::room_for_thread;
+use crate::stack::{Room, room_for_thread};
 
 /// Address space for the thread's own stack, in bytes: it runs nothing but thread-local destructors at its exit.
 /// The same as a greenlet's default.
@@ -97,8 +97,8 @@ impl Starting {
 }
 
 impl HomeThread {
-    /// An error unless there is room for `count` of them.
-    pub(super) fn room_for(count: usize) -> io::Result<()> {
+    /// Room for `count` of them, to be held until they have arrived; an error if there is not enough.
+    pub(super) fn room_for(count: usize) -> io::Result<Room> {
         room_for_thread(count * SPACE)
     }
 

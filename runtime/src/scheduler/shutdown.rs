@@ -33,7 +33,7 @@ use crate::base::threads::Counted;
 use crate::greenlet::{Greenlet, GreenletRef, NeverRan, Reason, Runnable, Unrun};
 use crate::home::{CarrierThread, Home};
 use crate::park::{Ended, Wait, WaitQueue};
-use crate::stack::room_for_thread;
+use crate::stack::{Room, room_for_thread};
 
 /// Address space for a thread: std's default for its stack, and as much for all else.
 const THREAD_SPACE: usize = 4 << 20;
@@ -137,10 +137,13 @@ impl Crew {
         let (shared, queues) = Shared::new(settings)?;
         let (reaper, orders) = mpsc::channel();
         let of_reaper = shared.clone();
-        may_start_thread()?;
+        let room = may_start_thread()?;
         Builder::new()
             .name(format!("{}-reaper", shared.settings().name))
-            .spawn(move || await_order(of_reaper, &orders))?;
+            .spawn(move || {
+                drop(room);
+                await_order(of_reaper, &orders);
+            })?;
         let mut crew = Self {
             shared,
             threads: Vec::new(),
@@ -168,10 +171,13 @@ impl Crew {
         }
         for (index, queues) in queues.into_iter().enumerate() {
             let shared = self.shared.clone();
-            may_start_thread()?;
+            let room = may_start_thread()?;
             let thread = Builder::new()
                 .name(format!("{}-{index}", settings.name))
-                .spawn(move || Worker::run_thread(shared, index, queues))?;
+                .spawn(move || {
+                    drop(room);
+                    Worker::run_thread(shared, index, queues);
+                })?;
             self.threads.push(thread);
         }
         let (tells, told) = mpsc::channel();
@@ -194,11 +200,14 @@ impl Crew {
         name: &str,
         life: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) -> io::Result<()> {
-        may_start_thread()?;
+        let room = may_start_thread()?;
         let shared = self.shared.clone();
         let thread = Builder::new()
             .name(format!("{}-{name}", shared.settings().name))
-            .spawn(move || life(&shared))?;
+            .spawn(move || {
+                drop(room);
+                life(&shared);
+            })?;
         self.watchers.push(thread);
         Ok(())
     }
@@ -250,8 +259,8 @@ impl Ending {
     }
 }
 
-/// Whether one more thread may be started.
-pub(super) fn may_start_thread() -> io::Result<()> {
+/// Whether one more thread may be started. It drops what it is given when it runs.
+pub(super) fn may_start_thread() -> io::Result<Room> {
     fault::at(Door::Thread)?;
     room_for_thread(THREAD_SPACE)
 }

@@ -87,7 +87,7 @@ impl Spares {
             self.called.notify_one();
             return Ok(true);
         }
-        may_start_thread()?;
+        let room = may_start_thread()?;
         // The lowest number, so that the roster is as short as can be in which something is to be found.
         let lowest = (0..inner.vacant.len()).min_by_key(|&at| inner.vacant[at].0);
         let (index, queues) = match lowest.map(|at| inner.vacant.swap_remove(at)) {
@@ -114,6 +114,7 @@ impl Spares {
         let started = Builder::new()
             .name(format!("{}-{index}", shared.settings().name))
             .spawn(move || {
+                drop(room);
                 let queues = lock(&taken).take().expect("handed to this thread");
                 drop(taken);
                 Worker::run_thread(worker, index, queues);

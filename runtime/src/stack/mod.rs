@@ -38,7 +38,7 @@ pub(crate) use class::Class;
 pub(crate) use guard::Guard;
 pub(crate) use pool::Pool;
 
-pub(crate) use slab::room_for_thread;
+pub(crate) use slab::{Room, room_for_thread};
 
 use slab::Slot;
 use std::ptr::NonNull;

@@ -131,14 +131,8 @@ impl Slab {
         let mut slots = slots.max(1);
         loop {
             let len = slots * stride;
-            match sys::map(len + SPACE_LEFT) {
+            match map_and_leave(len) {
                 Ok(base) => {
-                    // SAFETY: the mapping is `SPACE_LEFT` bytes longer than `len`.
-                    let rest = unsafe { base.add(len) };
-                    // A failure would waste address space and do no other harm.
-                    //
-                    // SAFETY: the end of the mapping just made, which nobody knows of yet.
-                    let _ = unsafe { sys::unmap(rest, SPACE_LEFT) };
                     return Ok(Slab {
                         base,
                         slots,
@@ -326,23 +320,71 @@ impl Drop for Slabs {
     }
 }
 
-/// An error unless there is address space for threads that take `bytes` of it, and for the rest of the process then.
+/// How much address space was promised and may not have been taken yet. A child after a fork may have some that nobody will take, and
+/// does with so much less.
+static PROMISED: AtomicUsize = AtomicUsize::new(0);
+
+/// Address space that is there for whoever has this, until it is dropped: others leave so much.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Room(usize);
+
+impl Room {
+    /// An error unless there is so much, for the rest of the process what it needs, and for others what they were promised.
+    ///
+    /// It is not found out by mapping so much: while that lasted, a thread that has just been started could miss what it was promised.
+    fn new(bytes: usize) -> io::Result<Self> {
+        // First promised and then looked: of two that do so at the same time, each sees the other's. Relaxed: it is a sum, and what it
+        // is compared with is the kernel's.
+        let promised = PROMISED.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let room = Self(bytes);
+        match sys::address_space_left() {
+            Some(left) if left < promised + SPACE_LEFT => Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                format!("{} KiB are left", left >> 10),
+            )),
+            _ => Ok(room),
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // Relaxed: as above.
+        PROMISED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Maps so many bytes, if there are `SPACE_LEFT` then.
+fn map_and_leave(len: usize) -> io::Result<NonNull<u8>> {
+    let _room = Room::new(len)?;
+    if sys::address_space_left().is_some() {
+        return sys::map(len);
+    }
+    let base = sys::map(len + SPACE_LEFT)?;
+    // SAFETY: the mapping is `SPACE_LEFT` bytes longer than `len`.
+    let rest = unsafe { base.add(len) };
+    // A failure would waste address space and do no other harm.
+    //
+    // SAFETY: the end of the mapping just made, which nobody knows of yet.
+    let _ = unsafe { sys::unmap(rest, SPACE_LEFT) };
+    Ok(base)
+}
+
+/// Address space for threads that take `bytes` of it, to be held until they have taken it; an error if there is not enough.
 ///
 /// To be asked before a thread is started: where there is room for the thread's stack and not for the alternate one that std
-/// gives it next, std ends the process. It is not found out by mapping so much: while that lasted, a thread that has just been
-/// started could miss what it was promised.
-pub(crate) fn room_for_thread(bytes: usize) -> io::Result<()> {
-    match sys::address_space_left() {
-        Some(left) if left < bytes + SPACE_LEFT => Err(io::Error::new(
+/// gives it next, std ends the process. It has done that when the thread's closure runs.
+pub(crate) fn room_for_thread(bytes: usize) -> io::Result<Room> {
+    Room::new(bytes).map_err(|error| {
+        io::Error::new(
             io::ErrorKind::OutOfMemory,
             format!(
-                "no address space for another thread: {} KiB are left; use less of it, or {}",
-                left >> 10,
+                "no address space for another thread: {error}; use less of it, or {}",
                 sys::ADDRESS_SPACE_ADVICE,
             ),
-        )),
-        _ => Ok(()),
-    }
+        )
+    })
 }
 
 fn no_space(class: Class, error: &io::Error) -> io::Error {
