@@ -128,19 +128,18 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.raw.lock(self.as_lock());
+        let at = Location::caller();
+        self.raw.lock(|| self.as_lock(at));
         MutexGuard::new(self)
     }
 
     /// What the report of a deadlock says of it.
-    #[inline]
-    #[track_caller]
-    fn as_lock(&self) -> Lock {
+    fn as_lock(&self, at: &'static Location<'static>) -> Lock {
         Lock {
             address: ptr::from_ref(&self.raw).addr(),
             guards: type_name::<T>(),
             how: How::Mutex,
-            at: Location::caller(),
+            at,
         }
     }
 
@@ -188,7 +187,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock_timeout(&self, limit: Duration) -> TryLockResult<MutexGuard<'_, T>> {
         let deadline = Instant::now().checked_add(limit);
-        match self.raw.lock_until(deadline, self.as_lock()) {
+        let at = Location::caller();
+        match self.raw.lock_until(deadline, || self.as_lock(at)) {
             true => Ok(MutexGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
         }
@@ -303,7 +303,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     #[track_caller]
     fn new(mutex: &'a Mutex<T>) -> LockResult<Self> {
         if graph::is_kept() {
-            graph::took(mutex.as_lock());
+            graph::took(mutex.as_lock(Location::caller()));
         }
         let held = mutex.poison.held();
         mutex.poison.wrap(Self {

@@ -50,9 +50,9 @@ impl RawMutex {
 
     /// Takes the lock. `as_what` is for the report of a deadlock.
     #[inline]
-    pub(crate) fn lock(&self, as_what: Lock) {
+    pub(crate) fn lock(&self, as_what: impl FnOnce() -> Lock) {
         if !self.word.try_lock_fast() {
-            let locked = self.lock_slowly(None, as_what);
+            let locked = self.lock_slowly(None, as_what());
             debug_assert!(locked);
         }
     }
@@ -60,18 +60,17 @@ impl RawMutex {
     /// Takes the lock, unless it is not to be had before `deadline`.
     #[inline]
     #[must_use]
-    pub(crate) fn lock_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
-        self.word.try_lock_fast() || self.lock_slowly(deadline, as_what)
+    pub(crate) fn lock_until(
+        &self,
+        deadline: Option<Instant>,
+        as_what: impl FnOnce() -> Lock,
+    ) -> bool {
+        self.word.try_lock_fast() || self.lock_slowly(deadline, as_what())
     }
 
     #[cold]
     fn lock_slowly(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
-        for _ in 0..LOOKS {
-            if !self.word.is_worth_spinning() {
-                break;
-            }
-            std::hint::spin_loop();
-        }
+        self.look();
         if self.word.try_lock() {
             return true;
         }
@@ -83,7 +82,7 @@ impl RawMutex {
             let mut waiting = None;
             {
                 let mut line = self.line.lock();
-                if self.word.lock_or_wait() {
+                if self.word.lock_or_wait(!first_time) {
                     return true;
                 }
                 match first_time {
@@ -108,16 +107,27 @@ impl RawMutex {
                     return self.word.try_lock();
                 }
             }
-            // Who was woken has to try, also if its time is up: nobody else is woken for this unlocking.
-            if self.word.try_lock() {
+            // Who was woken has to try, also if its time is up: nobody else is woken before it has.
+            self.look();
+            if self.word.try_lock_woken() {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 // The one that unlocks may have ended this wait and be about to write the word. It has the line's lock until it has:
                 // only after that, if the lock is not to be had, somebody has it who will wake the next one.
                 let _line = self.line.lock();
-                return self.word.try_lock();
+                return self.word.lock_or_go();
             }
+        }
+    }
+
+    /// Lets some time pass, as long as somebody has the lock.
+    fn look(&self) {
+        for _ in 0..LOOKS {
+            if !self.word.is_worth_spinning() {
+                break;
+            }
+            std::hint::spin_loop();
         }
     }
 
@@ -155,7 +165,7 @@ impl RawMutex {
         let waiters = !line.is_empty();
         match claimed.is_some() && handed {
             true => self.word.hand_over(waiters),
-            false => self.word.unlock(waiters),
+            false => self.word.unlock(waiters, claimed.is_some()),
         }
         drop(line);
         if let Some(claimed) = claimed {
@@ -202,12 +212,12 @@ mod tests {
     #[test]
     fn first_come_first_served() {
         let (mutex, order) = (RawMutex::new(), Mutex::new(Vec::new()));
-        mutex.lock(lock_of(&mutex));
+        mutex.lock(|| lock_of(&mutex));
         thread::scope(|scope| {
             for number in 0..4 {
                 let (mutex, order) = (&mutex, &order);
                 scope.spawn(move || {
-                    mutex.lock(lock_of(mutex));
+                    mutex.lock(|| lock_of(mutex));
                     order.lock().unwrap().push(number);
                     // The others have waited for long enough to be handed it, so nobody else comes between.
                     thread::sleep(2 * PATIENCE);
@@ -228,17 +238,17 @@ mod tests {
     #[test]
     fn one_that_has_left_is_passed_over() {
         let mutex = RawMutex::new();
-        mutex.lock(lock_of(&mutex));
+        mutex.lock(|| lock_of(&mutex));
         thread::scope(|scope| {
             let soon = Instant::now() + Duration::from_millis(5);
             let first = scope.spawn({
                 let mutex = &mutex;
-                move || mutex.lock_until(Some(soon), lock_of(mutex))
+                move || mutex.lock_until(Some(soon), || lock_of(mutex))
             });
             while waiting(&mutex) == 0 && !first.is_finished() {
                 thread::yield_now();
             }
-            let second = scope.spawn(|| mutex.lock_until(None, lock_of(&mutex)));
+            let second = scope.spawn(|| mutex.lock_until(None, || lock_of(&mutex)));
             assert!(!first.join().unwrap());
             while waiting(&mutex) == 0 {
                 thread::yield_now();

@@ -62,15 +62,23 @@ impl RawRwLock {
     /// Takes a share, unless there is none to be had before `deadline`. `as_what` is for the report of a deadlock.
     #[inline]
     #[must_use]
-    pub(super) fn read_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
-        self.word.try_read() || self.read_slowly(deadline, as_what)
+    pub(super) fn read_until(
+        &self,
+        deadline: Option<Instant>,
+        as_what: impl FnOnce() -> Lock,
+    ) -> bool {
+        self.word.try_read() || self.read_slowly(deadline, as_what())
     }
 
     /// Takes the lock exclusively, unless it is not to be had before `deadline`.
     #[inline]
     #[must_use]
-    pub(super) fn write_until(&self, deadline: Option<Instant>, as_what: Lock) -> bool {
-        self.word.try_write() || self.write_slowly(deadline, as_what)
+    pub(super) fn write_until(
+        &self,
+        deadline: Option<Instant>,
+        as_what: impl FnOnce() -> Lock,
+    ) -> bool {
+        self.word.try_write() || self.write_slowly(deadline, as_what())
     }
 
     #[cold]

@@ -120,7 +120,8 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let taken = self.raw.read_until(None, self.as_lock(How::Read));
+        let at = Location::caller();
+        let taken = self.raw.read_until(None, || self.as_lock(How::Read, at));
         debug_assert!(taken);
         RwLockReadGuard::new(self)
     }
@@ -169,7 +170,11 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_timeout(&self, limit: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let deadline = Instant::now().checked_add(limit);
-        match self.raw.read_until(deadline, self.as_lock(How::Read)) {
+        let at = Location::caller();
+        match self
+            .raw
+            .read_until(deadline, || self.as_lock(How::Read, at))
+        {
             true => Ok(RwLockReadGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
         }
@@ -194,7 +199,8 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let taken = self.raw.write_until(None, self.as_lock(How::Write));
+        let at = Location::caller();
+        let taken = self.raw.write_until(None, || self.as_lock(How::Write, at));
         debug_assert!(taken);
         RwLockWriteGuard::new(self)
     }
@@ -243,21 +249,23 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn write_timeout(&self, limit: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         let deadline = Instant::now().checked_add(limit);
-        match self.raw.write_until(deadline, self.as_lock(How::Write)) {
+        let at = Location::caller();
+        match self
+            .raw
+            .write_until(deadline, || self.as_lock(How::Write, at))
+        {
             true => Ok(RwLockWriteGuard::new(self)?),
             false => Err(TryLockError::WouldBlock),
         }
     }
 
     /// What the report of a deadlock says of it.
-    #[inline]
-    #[track_caller]
-    fn as_lock(&self, how: How) -> Lock {
+    fn as_lock(&self, how: How, at: &'static Location<'static>) -> Lock {
         Lock {
             address: ptr::from_ref(&self.raw).addr(),
             guards: type_name::<T>(),
             how,
-            at: Location::caller(),
+            at,
         }
     }
 
@@ -367,7 +375,7 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     #[track_caller]
     fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
         if graph::is_kept() {
-            graph::took(lock.as_lock(How::Read));
+            graph::took(lock.as_lock(How::Read, Location::caller()));
         }
         lock.poison.wrap(Self {
             lock,
@@ -477,7 +485,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     #[track_caller]
     fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
         if graph::is_kept() {
-            graph::took(lock.as_lock(How::Write));
+            graph::took(lock.as_lock(How::Write, Location::caller()));
         }
         let held = lock.poison.held();
         lock.poison.wrap(Self {
@@ -507,9 +515,9 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         let lock = guard.lock;
         lock.poison.done(guard.held);
         if graph::is_kept() {
-            let had = lock.as_lock(How::Write);
+            let had = lock.as_lock(How::Write, Location::caller());
             graph::gives(had.address, Some(had.how));
-            graph::took(lock.as_lock(How::Read));
+            graph::took(lock.as_lock(How::Read, Location::caller()));
         }
         lock.raw.downgrade();
         RwLockReadGuard {
