@@ -1,6 +1,7 @@
 //! Networking: the counterpart of [`std::net`].
 //!
-//! [`TcpListener`] and [`TcpStream`] have std's methods and traits and behave as std's do, with one difference: where
+//! [`TcpListener`], [`TcpStream`], [`UdpSocket`], [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] have std's methods and traits
+//! and behave as std's do, with one difference: where
 //! std's would block the thread, these park the greenlet, and its worker runs others meanwhile. On a plain thread they
 //! block that thread. Addresses are std's own types.
 //!
@@ -43,6 +44,7 @@ mod builder;
 mod connect;
 mod listener;
 mod listener_traits;
+mod socket_macros;
 mod stream;
 mod stream_traits;
 #[cfg(target_os = "linux")]
@@ -54,7 +56,11 @@ mod sys_other;
 #[cfg(not(target_os = "linux"))]
 use sys_other as sys;
 mod sys_raw;
+mod udp;
+mod unix;
 
 pub use builder::TcpListenerBuilder;
 pub use listener::{Incoming, TcpListener};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

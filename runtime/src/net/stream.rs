@@ -57,6 +57,15 @@ impl TcpStream {
     }
 
     /// Waits for it in `select!`.
+    /// Reading as it is done by streams.
+    pub(super) fn incoming(
+        &self,
+        asked: usize,
+        receive: impl FnMut(&std::net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.io.transfer(Direction::Read, asked, receive)
+    }
+
     #[doc(hidden)]
     pub fn __select_read<'a>(
         &'a self,
@@ -525,18 +534,5 @@ impl TcpStream {
         let (stream, restored) = self.release();
         restored?;
         Ok(stream)
-    }
-
-    /// The connection, and whether it could be put back into the mode in which it was asked to be.
-    pub(super) fn release(self) -> (std::net::TcpStream, io::Result<()>) {
-        let nonblocking = self.io.is_nonblocking();
-        let read = self.io.timeout(Direction::Read);
-        let write = self.io.timeout(Direction::Write);
-        let stream = self.io.into_inner();
-        let restored = stream
-            .set_nonblocking(nonblocking)
-            .and_then(|()| stream.set_read_timeout(read))
-            .and_then(|()| stream.set_write_timeout(write));
-        (stream, restored)
     }
 }

@@ -1,4 +1,4 @@
-//! The system calls of TCP sockets on Linux: raw ones, through `rustix`.
+//! The system calls of sockets on Linux: raw ones, through `rustix`.
 //!
 //! Reads and writes carry `MSG_DONTWAIT`, so that they do not block the worker even if somebody has taken the
 //! descriptor's file out of the non-blocking mode, which all its clones share; and `MSG_NOSIGNAL`, so that no SIGPIPE
@@ -8,13 +8,17 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr as UnixAddr;
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags,
-    SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType,
 };
 use rustix::net::{acceptfrom_with, recv, recvmsg, send, sendmsg, socket_with, sockopt};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::base::fault::{self, Door};
 
@@ -35,6 +39,27 @@ pub(super) fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket_with(family, SocketType::STREAM, NEW, None)?)
 }
 
+/// A new socket for connections within this machine.
+pub(super) fn unix_socket() -> io::Result<OwnedFd> {
+    fault::at(Door::Socket)?;
+    Ok(socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        NEW,
+        None,
+    )?)
+}
+
+/// Connects such a socket. `WouldBlock` if the listener has too many to accept.
+pub(super) fn connect_unix(socket: &OwnedFd, address: &UnixAddr) -> io::Result<()> {
+    let address = match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => SocketAddrUnix::new(path)?,
+        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
+        (None, None) => SocketAddrUnix::new_unnamed(),
+    };
+    Ok(rustix::net::connect(socket, &address)?)
+}
+
 /// A connection that waits, and the peer's address.
 pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     fault::at(Door::Accept)?;
@@ -51,20 +76,20 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
     }
 }
 
-pub(super) fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn receive(stream: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     fault::at(Door::Receive)?;
     let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT)?;
     Ok(received)
 }
 
-pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn peek(stream: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     fault::at(Door::Receive)?;
     let (received, _) = recv(stream, buffer, RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
     Ok(received)
 }
 
 pub(super) fn receive_vectored(
-    stream: &TcpStream,
+    stream: &impl AsFd,
     buffers: &mut [IoSliceMut<'_>],
 ) -> io::Result<usize> {
     fault::at(Door::Receive)?;
@@ -73,12 +98,12 @@ pub(super) fn receive_vectored(
     Ok(received.bytes)
 }
 
-pub(super) fn send_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn send_some(stream: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     fault::at(Door::Send)?;
     Ok(send(stream, bytes, SEND)?)
 }
 
-pub(super) fn send_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn send_vectored(stream: &impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     fault::at(Door::Send)?;
     let mut control = SendAncillaryBuffer::default();
     Ok(sendmsg(stream, buffers, &mut control, SEND)?)
@@ -93,4 +118,11 @@ pub(super) fn fitting(buffers: usize) -> usize {
 pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
     fault::at(Door::Options)?;
     Ok(sockopt::set_socket_reuseport(socket, true)?)
+}
+
+/// Whether nothing will be received any more.
+pub(super) fn is_shut_down(socket: &impl AsFd) -> bool {
+    let mut looked = [PollFd::new(socket, PollFlags::RDHUP)];
+    let now = Timespec::default();
+    poll(&mut looked, Some(&now)).is_ok() && looked[0].revents().contains(PollFlags::RDHUP)
 }

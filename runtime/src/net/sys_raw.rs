@@ -2,18 +2,24 @@
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-use super::{TcpListener, TcpStream};
+use super::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 
-impl FromRawFd for TcpStream {
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        // SAFETY: the caller owns `fd`, as this method asks.
-        unsafe { OwnedFd::from_raw_fd(fd) }.into()
-    }
+macro_rules! from_raw {
+    ($($type:ident),*) => { $(
+        impl FromRawFd for $type {
+            unsafe fn from_raw_fd(fd: RawFd) -> Self {
+                // SAFETY: the caller owns `fd`, as this method asks.
+                unsafe { OwnedFd::from_raw_fd(fd) }.into()
+            }
+        }
+    )* };
 }
 
-impl FromRawFd for TcpListener {
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        // SAFETY: the caller owns `fd`, as this method asks.
-        unsafe { OwnedFd::from_raw_fd(fd) }.into()
-    }
-}
+from_raw!(
+    TcpStream,
+    TcpListener,
+    UdpSocket,
+    UnixStream,
+    UnixListener,
+    UnixDatagram
+);
