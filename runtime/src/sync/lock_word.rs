@@ -5,13 +5,15 @@
 //! | 0   | `LOCKED` |
 //! | 1   | `WAITERS`: somebody may be in the line, so the one who unlocks looks there |
 //! | 2   | `WOKEN`: one that was in the line was woken, and has yet to look at the word |
+//! | 3.. | how often the lock was given back since, while `WOKEN` is set |
 //!
 //! `LOCKED` is set by who takes the lock, and cleared by who has it. Everything else is changed under the line's lock while the mutex is
 //! locked: there `WAITERS` is set by who is going to wait, and taken back by who unlocks and leaves nobody behind. But who was
 //! woken takes `WOKEN` back as it takes the lock.
 //!
 //! While `WOKEN` is set, nobody else is woken: who unlocks leaves the line alone. So of those who want a lock that is much wanted few are awake
-//! at a time, and most go on without the line. (As in Go's `sync.Mutex`.)
+//! at a time, and most go on without the line. (As in Go's `sync.Mutex`.) It says how things are, and nothing depends on it: one that was woken may
+//! never run, if its runtime ends, or not for long. So after the lock was given back `MOST` times the next one is woken all the same.
 //!
 //! No wake-up is lost. Who is going to wait sets `WAITERS` in a word that has `LOCKED`, or else takes the lock, both under the
 //! line's lock, and is in the line before that is released. So the one who has the lock finds the bit when it unlocks. If it finds
@@ -32,6 +34,12 @@ use crate::base::sync::AtomicU32;
 const LOCKED: u32 = 1;
 const WAITERS: u32 = 2;
 const WOKEN: u32 = 4;
+/// One more time in the number above the bits.
+const ONCE: u32 = 8;
+/// With that number.
+const WOKEN_AND_NUMBER: u32 = !(LOCKED | WAITERS);
+/// So often others have the lock before the next one is woken. Arbitrary: a few microseconds.
+const MOST: u32 = if cfg!(loom) { 1 } else { 200 };
 
 /// See the module.
 #[derive(Debug)]
@@ -64,7 +72,7 @@ impl LockWord {
 
     /// Takes the lock if it is free. By who was woken.
     pub(super) fn try_lock_woken(&self) -> bool {
-        self.try_lock_without(WOKEN)
+        self.try_lock_without(WOKEN_AND_NUMBER)
     }
 
     fn try_lock_without(&self, taken_back: u32) -> bool {
@@ -91,14 +99,17 @@ impl LockWord {
     pub(super) fn unlock_fast(&self) -> bool {
         let mut word = LOCKED;
         loop {
+            let waited_for = word & WAITERS != 0;
+            let once = match word & WOKEN != 0 {
+                true if word < MOST * ONCE => ONCE,
+                // Somebody may be in the line, and nobody is awake who was there, or has not looked for long.
+                _ if waited_for => return false,
+                _ => 0,
+            };
             // Release: pairs with the acquire of who takes the lock next.
-            match self
-                .0
-                .compare_exchange(word, word & !LOCKED, Release, Relaxed)
-            {
+            let new = (word & !LOCKED) + once;
+            match self.0.compare_exchange(word, new, Release, Relaxed) {
                 Ok(_) => return true,
-                // Somebody may be in the line, and nobody is awake who was there.
-                Err(now) if now & (WAITERS | WOKEN) == WAITERS => return false,
                 Err(now) => word = now,
             }
         }
@@ -117,7 +128,7 @@ impl LockWord {
     }
 
     fn lock_or(&self, otherwise: u32, woken: bool) -> bool {
-        let taken_back = if woken { WOKEN } else { 0 };
+        let taken_back = if woken { WOKEN_AND_NUMBER } else { 0 };
         let mut word = self.0.load(Relaxed);
         loop {
             let taken = word & LOCKED == 0;
@@ -149,6 +160,33 @@ impl LockWord {
     /// Whether somebody has the lock. By who has the mutex alone.
     pub(super) fn is_locked(&self) -> bool {
         self.0.load(Relaxed) & LOCKED != 0
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// One that was woken and never looks keeps the others from being woken for so long only.
+    #[test]
+    fn who_never_looks_is_not_waited_for() {
+        let word = LockWord::new();
+        assert!(word.try_lock_fast());
+        assert!(!word.lock_or_wait(false), "two wait");
+        for _ in 0..3 {
+            word.unlock(true, true);
+            for _ in 0..MOST {
+                assert!(word.try_lock() && word.unlock_fast());
+            }
+            assert!(word.try_lock() && !word.unlock_fast());
+        }
+        // The last one is woken; nobody is in line any more, so there is nothing to hurry for.
+        word.unlock(false, true);
+        for _ in 0..3 * MOST {
+            assert!(word.try_lock() && word.unlock_fast());
+        }
+        assert!(word.try_lock_woken() && word.unlock_fast());
+        assert!(word.try_lock_fast(), "nothing but free");
     }
 }
 
