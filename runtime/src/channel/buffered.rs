@@ -2,6 +2,9 @@
 //!
 //! A message always goes through the buffer. Who finds no room, or no message, gets in its side's line and looks again; who has put
 //! or taken a message wakes the first of the other side, who tries again. `Presence` says why no wake-up is lost.
+//!
+//! But before a greenlet gets in line it lets others run, once: often the one that it waits for is among them, and then nobody has to be woken. If
+//! there are no others, that is a look at an empty queue.
 #![forbid(unsafe_code)]
 
 use std::pin::pin;
@@ -9,7 +12,8 @@ use std::time::Instant;
 
 use super::errors::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use super::line::Line;
-use crate::park::{Ended, Reason, Wait};
+use crate::greenlet::is_greenlet;
+use crate::park::{Ended, Reason, Wait, yield_now};
 
 /// What lies between the two sides.
 ///
@@ -113,7 +117,7 @@ impl<B: Buffer> Buffered<B> {
         mut value: B::Message,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<B::Message>> {
-        let mut first = false;
+        let (mut first, mut yielded) = (false, false);
         loop {
             value = match self.try_send(value) {
                 Ok(()) => return Ok(()),
@@ -125,13 +129,16 @@ impl<B: Buffer> Buffered<B> {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(SendTimeoutError::Timeout(value));
             }
+            if let_others_run(&mut yielded) {
+                continue;
+            }
             let wait = Wait::begin(Reason::Send);
             first = wait_in(&self.senders, wait, deadline, first, || self.may_send());
         }
     }
 
     pub(super) fn recv(&self, deadline: Option<Instant>) -> Result<B::Message, RecvTimeoutError> {
-        let mut first = false;
+        let (mut first, mut yielded) = (false, false);
         loop {
             match self.try_recv() {
                 Ok(value) => return Ok(value),
@@ -140,6 +147,9 @@ impl<B: Buffer> Buffered<B> {
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(RecvTimeoutError::Timeout);
+            }
+            if let_others_run(&mut yielded) {
+                continue;
             }
             let wait = Wait::begin(Reason::Receive);
             first = wait_in(&self.receivers, wait, deadline, first, || self.may_recv());
@@ -193,6 +203,15 @@ impl<B: Buffer> Buffered<B> {
     pub(super) fn capacity(&self) -> Option<usize> {
         self.buffer.capacity()
     }
+}
+
+/// Lets other greenlets run, if that has not been done. Whether it was.
+fn let_others_run(done: &mut bool) -> bool {
+    let now = !std::mem::replace(done, true) && is_greenlet();
+    if now {
+        yield_now();
+    }
+    now
 }
 
 /// Waits in the line until it is this one's turn to try, or until the deadline; `first`: it has had its turn, and was not fast
