@@ -539,6 +539,29 @@ impl<T> Receiver<T> {
         self.wait_for_until(wanted, Instant::now().checked_add(limit))
     }
 
+    /// As [`wait_for`](Self::wait_for), but no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for`](Self::wait_for), and if the time is up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (_sender, mut receiver) = sward::channel::watch::channel(1);
+    /// let found = receiver.wait_for_deadline(|&number| number > 0, Instant::now());
+    /// assert_eq!(found.as_deref(), Ok(&1));
+    /// ```
+    pub fn wait_for_deadline(
+        &mut self,
+        wanted: impl FnMut(&T) -> bool,
+        deadline: Instant,
+    ) -> Result<Arc<T>, RecvTimeoutError> {
+        self.wait_for_until(wanted, Some(deadline))
+    }
+
     fn wait_for_until(
         &mut self,
         mut wanted: impl FnMut(&T) -> bool,

@@ -1,0 +1,7 @@
+sward::greenlet_local! {
+    static COUNT: u32 = "seven";
+}
+
+fn main() {
+    COUNT.with(|count| println!("{count}"));
+}
