@@ -135,7 +135,7 @@ mod select;
 mod stack;
 pub mod sync;
 mod thread;
-mod time;
+pub mod time;
 mod timer;
 
 pub use greenlet::Greenlet;

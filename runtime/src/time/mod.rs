@@ -1,9 +1,18 @@
-//! Floor 10: sleeping.
+//! Time: sleeping, and what is due again and again. [`sleep`] and [`sleep_until`] are also at the top of the crate.
+//!
+//! For time as one of several things to wait for there are `timeout` and `deadline` in [`select!`](crate::select!), and
+//! [`channel::after`](crate::channel::after) and its kin.
 #![forbid(unsafe_code)]
+
+// Floor 10.
+
+mod interval;
 
 use std::time::{Duration, Instant};
 
 use crate::park::{Reason, Wait};
+
+pub use interval::{Interval, MissedTicks};
 
 /// Sleeps for at least `duration`. The counterpart of [`std::thread::sleep`].
 ///
