@@ -191,9 +191,8 @@ fn timeouts_and_modes() {
         let clone = other.try_clone().unwrap();
         clone.set_nonblocking(true).unwrap();
         let rest = loop {
-            match (&other).read(&mut [0; 65536]) {
-                Ok(_) => {}
-                Err(error) => break error,
+            if let Err(error) = (&other).read(&mut [0; 65536]) {
+                break error;
             }
         };
         assert_eq!(rest.kind(), ErrorKind::WouldBlock);
