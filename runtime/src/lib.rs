@@ -124,7 +124,7 @@ pub mod channel;
 mod context;
 mod greenlet;
 mod home;
-mod io;
+pub mod io;
 mod local;
 pub mod net;
 mod park;
