@@ -22,6 +22,8 @@ use crate::base::sync::{AtomicUsize, fence};
 
 /// How often one looks again before it lets other threads run. Longer than another core takes to copy a message; arbitrary.
 const LOOKS: u32 = 32;
+/// How often the time that one lets pass is doubled. As in crossbeam's `Backoff`.
+const MOST_DOUBLED: u32 = 6;
 
 /// See the module.
 pub(super) struct Ring<T> {
@@ -95,7 +97,7 @@ impl<T> Buffer for Ring<T> {
 
     #[inline]
     fn try_push(&self, value: T) -> Result<(), T> {
-        let mut round = 0;
+        let (mut round, mut failures) = (0, 0);
         // Relaxed, here and below: the stamp decides.
         let mut tail = self.tail.load(Relaxed);
         loop {
@@ -116,7 +118,10 @@ impl<T> Buffer for Ring<T> {
                         slot.stamp.store(tail + 1, Release);
                         return Ok(());
                     }
-                    Err(now) => tail = now,
+                    Err(now) => {
+                        tail = now;
+                        back_off(&mut failures);
+                    }
                 }
             } else {
                 if tail & self.closed != 0 {
@@ -141,7 +146,7 @@ impl<T> Buffer for Ring<T> {
 
     #[inline]
     fn try_pop(&self) -> Option<T> {
-        let mut round = 0;
+        let (mut round, mut failures) = (0, 0);
         // Relaxed, here and below: the stamp decides.
         let mut head = self.head.load(Relaxed);
         loop {
@@ -162,7 +167,10 @@ impl<T> Buffer for Ring<T> {
                         slot.stamp.store(head.wrapping_add(self.one_lap()), Release);
                         return Some(value);
                     }
-                    Err(now) => head = now,
+                    Err(now) => {
+                        head = now;
+                        back_off(&mut failures);
+                    }
                 }
             } else {
                 if stamp == head {
@@ -225,6 +233,16 @@ impl<T> Drop for Ring<T> {
             while let Some(value) = self.try_pop() {
                 drop(value);
             }
+        }
+    }
+}
+
+/// After somebody else was faster: for longer each time, so that who has the line of the head or the tail can go on with it.
+fn back_off(failures: &mut u32) {
+    *failures += 1;
+    if cfg!(not(loom)) {
+        for _ in 0..1 << (*failures).min(MOST_DOUBLED) {
+            std::hint::spin_loop();
         }
     }
 }
